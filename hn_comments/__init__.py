@@ -1,0 +1,74 @@
+"""
+Watch Hacker News discussions: every comment counted, none guessed.
+
+The names below are the library. They are imported on first use, so that
+`hn-comments --help` need not wait for aiohttp.
+"""
+
+from importlib import import_module
+
+
+# A type checker takes this for typing.TYPE_CHECKING, without its import time.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .comments import count_comments
+    from .errors import (
+        BadStatus,
+        BodyTooLarge,
+        CertificateInvalid,
+        ConnectionFailed,
+        FetchError,
+        FetchLimitExceeded,
+        FetchTimeout,
+        HNCommentsError,
+        MalformedItem,
+        NoSuchItem,
+        NotJSON,
+        PollFailed,
+        RateLimited,
+        RedirectRefused,
+        TooManyErrors,
+    )
+    from .fetcher import Session, URLFetcher
+    from .models import Count, Item, PollReport, PostReport, Settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BadStatus",
+    "BodyTooLarge",
+    "CertificateInvalid",
+    "ConnectionFailed",
+    "Count",
+    "FetchError",
+    "FetchLimitExceeded",
+    "FetchTimeout",
+    "HNCommentsError",
+    "Item",
+    "MalformedItem",
+    "NoSuchItem",
+    "NotJSON",
+    "PollFailed",
+    "PollReport",
+    "PostReport",
+    "RateLimited",
+    "RedirectRefused",
+    "Session",
+    "Settings",
+    "TooManyErrors",
+    "URLFetcher",
+    "__version__",
+    "count_comments",
+]
+
+
+def __getattr__(name: str) -> object:
+    """
+    Import a public name from the module that defines it (PEP 562).
+    """
+    if name in __all__:
+        for module in ("errors", "models", "fetcher", "comments"):
+            found = vars(import_module(f".{module}", __name__)).get(name)
+            if found is not None:
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,224 @@
+"""
+The command `hn-comments`: arguments, logging, wiring, exit codes. Only this prints.
+
+What is slow to import is imported where it is used, so that --help and --version are not.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import io
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from types import FrameType
+from typing import Any
+
+from .errors import HNCommentsError, TooManyErrors
+from .models import PollReport, Settings
+from .options import parse_settings
+from .output import clean, format_header, format_report
+
+
+logger = logging.getLogger(__package__)
+
+EXIT_DONE = 0
+EXIT_ERRORS = 1
+EXIT_CODES = {"exact": EXIT_DONE, "partial": 3, "failed": EXIT_ERRORS}
+# A program that a signal ended has 128 and the signal's number as its exit code.
+EXIT_SIGNAL = 128
+
+# Comments a minute in the --demo: several in five seconds, also below the top five.
+DEMO_RATE = 400.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run the command and return its exit code.
+    """
+    stop_signals = StopSignals()
+    settings = parse_settings(argv)
+    set_up_logging(settings)
+
+    import asyncio
+
+    try:
+        code = asyncio.run(run(settings, stop_signals))
+    except TooManyErrors:
+        logger.error("Error detected, quitting")
+        code = EXIT_ERRORS
+    except HNCommentsError as exc:
+        logger.error("%s", exc)
+        code = EXIT_ERRORS
+    return stop_signals.exit_code or code
+
+
+async def run(settings: Settings, stop_signals: "StopSignals") -> int:
+    """
+    Put the parts together, poll until it is over, and return the exit code.
+    """
+    from .fetcher import Session, URLFetcher
+    from .poller import Poller
+    from .stories import KnownCounts, Poll
+
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.demo:
+            from .simulator import Simulator, World
+
+            simulator = await stack.enter_async_context(Simulator(World(rate=DEMO_RATE)))
+            settings = dataclasses.replace(settings, api_url=simulator.url)
+        session = await stack.enter_async_context(Session(settings))
+        known = KnownCounts()
+
+        def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
+            logger.info("Calculating comments for %s. (%d)", describe_posts(settings), number)
+            fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
+            one_poll = Poll(fetcher, settings, number=number, skipped=skipped, known=known)
+            return one_poll.run(printer.publish)
+
+        poller = Poller(poll, settings)
+        printer = Printer(settings, stop=poller.stop)
+        stop_signals.connect(poller.stop)
+        await poller.run()
+    return printer.exit_code
+
+
+class StopSignals:
+    """
+    SIGINT and SIGTERM: the first stops the program cleanly, a second one leaves at once.
+
+    So does the first where there is nothing to clean up, before and after the event
+    loop runs: Python's own answer to Ctrl-C there would be a traceback.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._stop: Callable[[], object] | None = None
+        # signal.signal() and not add_signal_handler(), which Windows does not have.
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, self._handle)
+
+    def connect(self, stop: Callable[[], None]) -> None:
+        """
+        Have the running loop call *stop* when a signal comes.
+        """
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        self._stop = functools.partial(loop.call_soon_threadsafe, stop)
+
+    @property
+    def exit_code(self) -> int | None:
+        return None if self.received is None else EXIT_SIGNAL + self.received
+
+    def _handle(self, signum: int, _frame: FrameType | None) -> None:
+        if self.received is not None or self._stop is None:
+            os._exit(EXIT_SIGNAL + signum)
+        self.received = signum
+        # The loop may just have closed; then there is nothing left to stop.
+        with contextlib.suppress(RuntimeError):
+            self._stop()
+
+
+class Printer:
+    """
+    Prints each report as it comes, and remembers what the exit code needs.
+    """
+
+    def __init__(self, settings: Settings, *, stop: Callable[[], None]) -> None:
+        self.settings = settings
+        self.stop = stop
+        self.last: PollReport | None = None
+        self.failed = False
+        self._print(format_header(settings))
+
+    @property
+    def exit_code(self) -> int:
+        if self.failed:
+            return EXIT_ERRORS
+        return EXIT_CODES[self.last.status] if self.last else EXIT_DONE
+
+    def publish(self, report: PollReport) -> None:
+        """
+        Print what a poll found, and tell on stderr what that cost.
+        """
+        if self.last is None or self.last.poll < report.poll:
+            self.last = report
+        self._print(format_report(report, self.settings))
+        for story in report.stories:
+            if story.disputed and story.count and story.item:
+                logger.info(
+                    "Post %d: counted %d live comments, Hacker News says %d",
+                    story.id,
+                    story.count.live,
+                    story.item.descendants,
+                )
+        logger.info(
+            "> Calculating comments took %.2f seconds and %d fetches",
+            report.seconds,
+            report.fetches,
+        )
+
+    def _print(self, lines: Iterable[str]) -> None:
+        text = "\n".join(lines)
+        if not text:
+            return
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            # Whoever read this, as in `| head`, has seen enough.
+            self._discard_output()
+        except OSError as exc:
+            logger.error("Cannot write the results: %s", exc.strerror)
+            self.failed = True
+            self._discard_output()
+
+    def _discard_output(self) -> None:
+        """
+        Stop, and keep Python from trying to flush the rest when it exits.
+
+        https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        """
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        self.stop()
+
+
+class LineFormatter(logging.Formatter):
+    """
+    "[10:14:03] message", safe for a terminal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("[%(asctime)s] %(message)s", datefmt="%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean(super().format(record))
+
+
+def set_up_logging(settings: Settings) -> None:
+    """
+    Send what this package logs to stderr, in the detail that was asked for.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter())
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(
+        logging.WARNING if settings.quiet else logging.DEBUG if settings.verbose else logging.INFO
+    )
+    # A closed stderr is no reason to write there about it.
+    logging.raiseExceptions = False
+    # A title that the terminal's encoding does not know must not end the program.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def describe_posts(settings: Settings) -> str:
+    """
+    Return what is polled, as in "top 5 stories" or "2 posts".
+    """
+    if settings.posts:
+        return f"{len(settings.posts)} post{'s' if len(settings.posts) > 1 else ''}"
+    return f"{settings.stories} {settings.limit} stories"

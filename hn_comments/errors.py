@@ -1,0 +1,168 @@
+"""
+Everything hn-comments raises on purpose:
+
+HNCommentsError
+    FetchError              a request did not give us usable JSON
+        FetchTimeout        ... in time (transient)
+        ConnectionFailed    ... because the connection broke (transient)
+        CertificateInvalid  ... because the server's TLS certificate is not valid
+        BadStatus           ... but an HTTP error (transient if 408, 420, 425, 429,
+                            5xx, or 401 on an item)
+        NotJSON             ... but something else (transient)
+        BodyTooLarge        ... but more bytes than we are willing to read
+        RedirectRefused     ... but a redirect to another host
+    MalformedItem           JSON, but not a usable item
+    NoSuchItem              the post to count is `null`
+    FetchLimitExceeded      the poll has used up its requests
+    RateLimited             the server goes on asking us to wait
+    PollFailed              a poll found out nothing, or was cancelled by a failure
+    TooManyErrors           too many polls in a row failed
+"""
+
+
+class HNCommentsError(Exception):
+    """
+    The base of them all.
+    """
+
+
+class FetchError(HNCommentsError):
+    """
+    A request for *path*, relative to the API's address, failed after *tries*.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        self.tries = 1
+        super().__init__(path, problem)
+
+    def __str__(self) -> str:
+        tries = f" ({self.tries} tries)" if self.tries > 1 else ""
+        return f"{self.path}: {self.problem}{tries}"
+
+
+class FetchTimeout(FetchError):
+    """
+    No complete answer came within *seconds*.
+    """
+
+    def __init__(self, path: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(path, f"no answer within {seconds:g} seconds")
+
+
+class ConnectionFailed(FetchError):
+    """
+    The connection could not be made, or broke before the answer was complete.
+    """
+
+
+class CertificateInvalid(FetchError):
+    """
+    The server's TLS certificate does not prove that it is the server we want.
+    """
+
+
+class BadStatus(FetchError):
+    """
+    The server answered *status*, and perhaps to try again after *retry_after* seconds.
+    """
+
+    def __init__(self, path: str, status: int, retry_after: float | None = None) -> None:
+        self.status = status
+        self.retry_after = retry_after
+        super().__init__(path, f"HTTP {status}")
+
+    @property
+    def asks_to_wait(self) -> bool:
+        """
+        Whether the server says "too many requests", rather than "it broke".
+        """
+        return self.status in {420, 429} or (self.status == 503 and self.retry_after is not None)
+
+
+class NotJSON(FetchError):
+    """
+    The body of the answer is not JSON.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "the answer is not JSON")
+
+
+class BodyTooLarge(FetchError):
+    """
+    The body of the answer has more than *limit* bytes.
+    """
+
+    def __init__(self, path: str, limit: int) -> None:
+        self.limit = limit
+        super().__init__(path, f"the answer is larger than {limit} bytes")
+
+
+class RedirectRefused(FetchError):
+    """
+    The answer is a redirect to *location*, which is not on the same host, or one too many.
+    """
+
+    def __init__(self, path: str, location: str) -> None:
+        self.location = location
+        super().__init__(path, f"refused to follow a redirect to {location!r}")
+
+
+class MalformedItem(HNCommentsError):
+    """
+    What the API answered for *path* is JSON, but breaks the API's own rules.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}")
+
+
+class NoSuchItem(HNCommentsError):
+    """
+    The API answers `null` for the post *item_id*: it is not there, or not readable now.
+    """
+
+    def __init__(self, item_id: int) -> None:
+        self.item_id = item_id
+        super().__init__(f"item/{item_id}.json: the answer is null (no such item, or not now)")
+
+
+class FetchLimitExceeded(HNCommentsError):
+    """
+    The budget of *limit* requests is used up; nothing was sent.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"the limit of {limit} fetches is used up")
+
+
+class RateLimited(HNCommentsError):
+    """
+    The server went on asking us to wait until the retries were used up: leave it alone.
+    """
+
+    def __init__(self, refusal: BadStatus) -> None:
+        self.refusal = refusal
+        super().__init__(f"the server asks for fewer requests: {refusal}")
+
+
+class PollFailed(HNCommentsError):
+    """
+    A poll could not say anything, or was cancelled by the first failure.
+    """
+
+
+class TooManyErrors(HNCommentsError):
+    """
+    So many polls in a row failed, with these *messages*, that polling stopped.
+    """
+
+    def __init__(self, messages: list[str]) -> None:
+        self.messages = messages
+        super().__init__(f"{len(messages)} failed polls in a row, the last: {messages[-1]}")

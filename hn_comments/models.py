@@ -1,0 +1,209 @@
+"""
+The values that travel between the modules. All are frozen; behaviour is elsewhere.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Self
+
+
+# The official API; https://github.com/HackerNews/API documents it.
+API_URL = "https://hacker-news.firebaseio.com/v0"
+
+# The story lists the API offers, by the names of the --stories option.
+STORY_LISTS = ("top", "new", "best", "ask", "show", "job")
+
+Status = Literal["exact", "partial", "failed"]
+OnError = Literal["partial", "cancel"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    What the user asked for. Durations are in seconds; None means no limit.
+    """
+
+    posts: tuple[int, ...] = ()
+    stories: str = "top"
+    limit: int = 5
+
+    period: float = 5.0
+    polls: int | None = None
+    max_running: int = 2
+    poll_timeout: float | None = None
+
+    api_url: str = API_URL
+    demo: bool = False
+    connections: int = 100
+    fetch_timeout: float = 10.0
+    retries: int = 3
+    max_fetches: int | None = None
+
+    on_error: OnError = "partial"
+    max_errors: int = 3
+
+    format: Literal["text", "json", "csv"] = "text"
+    changes_only: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def list_name(self) -> str:
+        """
+        What the posts are taken from: a story list, or "posts" named by the user.
+        """
+        return "posts" if self.posts else self.stories
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """
+    An item of the API, checked. Absent fields, and those of a wrong type, are None.
+    """
+
+    id: int
+    kids: tuple[int, ...] = ()
+    deleted: bool = False
+    dead: bool = False
+    by: str | None = None
+    title: str | None = None
+    url: str | None = None
+    score: int | None = None
+    descendants: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """
+    What a walk found: comments by kind, and how many subtrees it could not read.
+
+    The first of the reasons is kept, so that a count of any size stays small.
+    """
+
+    live: int = 0
+    deleted: int = 0
+    dead: int = 0
+    missing: int = 0
+    unread: int = 0
+    reason: str | None = None
+
+    @classmethod
+    def total(cls, counts: Iterable[Self]) -> Self:
+        """
+        Return the sum of *counts*, with the first reason among them.
+        """
+        live = deleted = dead = missing = unread = 0
+        reason = None
+        for count in counts:
+            live += count.live
+            deleted += count.deleted
+            dead += count.dead
+            missing += count.missing
+            unread += count.unread
+            reason = reason or count.reason
+        return cls(
+            live=live, deleted=deleted, dead=dead, missing=missing, unread=unread, reason=reason
+        )
+
+    @property
+    def comments(self) -> int:
+        """
+        Every comment reached; a lower bound if the count is not exact.
+        """
+        return self.live + self.deleted + self.dead + self.missing
+
+    @property
+    def exact(self) -> bool:
+        return not self.unread
+
+    @property
+    def error(self) -> str | None:
+        """
+        Why the count is not exact, in one sentence.
+        """
+        if self.unread > 1:
+            return f"{self.reason} (and {self.unread - 1} more)"
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostReport:
+    """
+    What one poll found out about one post. *count* is None where the post was unreadable.
+    """
+
+    rank: int
+    id: int
+    item: Item | None
+    count: Count | None
+    new: int | None
+    error: str | None
+
+    @property
+    def status(self) -> Status:
+        if self.count is None:
+            return "failed"
+        return "exact" if self.count.exact else "partial"
+
+    @property
+    def disputed(self) -> bool:
+        """
+        Whether an exact count differs from Hacker News' own number of live comments.
+        """
+        return (
+            self.count is not None
+            and self.item is not None
+            and self.item.descendants is not None
+            and self.count.exact
+            and self.count.live != self.item.descendants
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollReport:
+    """
+    What one poll found out.
+
+    *started* is in UTC, *seconds* the poll's length, *skipped* the ticks skipped
+    since the program started. *error* says why the poll as a whole failed or ended early.
+    """
+
+    poll: int
+    started: datetime
+    list: str
+    seconds: float
+    fetches: int
+    retries: int
+    stories: tuple[PostReport, ...]
+    skipped: int
+    failed: bool
+    error: str | None
+
+    @property
+    def status(self) -> Status:
+        found = {story.status for story in self.stories}
+        if self.failed or found == {"failed"}:
+            return "failed"
+        return "exact" if self.error is None and found <= {"exact"} else "partial"
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """
+        What could not be read, each with its reason.
+        """
+        whole = (self.error,) if self.error else ()
+        return (
+            *whole,
+            *(f"post {story.id}: {story.error}" for story in self.stories if story.error),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PollError:
+    """
+    A failed poll, in the list of errors: its task's name and the message, no traceback.
+    """
+
+    poll: str
+    message: str

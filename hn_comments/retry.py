@@ -1,0 +1,45 @@
+"""
+Say which errors may pass by themselves, and how long to wait for that.
+
+The loop that uses both is in `fetcher`: a request is tried again where it is made.
+"""
+
+import random
+from collections.abc import Iterator
+
+from .errors import BadStatus, ConnectionFailed, FetchError, FetchTimeout, NotJSON
+
+
+# Seconds before the first retry: most hiccups of a loaded server are over by then.
+FIRST_DELAY = 0.25
+
+# Seconds between retries at most, so that ten retries still end within minutes.
+MAX_DELAY = 8.0
+
+# Each delay is this share of its nominal length at least; the rest is chance, so
+# that requests which failed together do not come back together.
+MIN_SHARE = 0.5
+
+# Client errors that mean "later": Request Timeout, Enhance Your Calm, Too Early,
+# Too Many Requests (RFC 9110, RFC 8470, RFC 6585). All of 5xx is added below.
+TRANSIENT_STATUSES = frozenset({408, 420, 425, 429})
+
+
+def is_transient(error: FetchError) -> bool:
+    """
+    Return whether the same request may well succeed a little later.
+    """
+    if isinstance(error, BadStatus):
+        # Hacker News has answered 401 for ordinary comments, for a while.
+        refused_item = error.status == 401 and error.path.startswith("item/")
+        return refused_item or error.status in TRANSIENT_STATUSES or error.status // 100 == 5
+    return isinstance(error, (FetchTimeout, ConnectionFailed, NotJSON))
+
+
+def delays(retries: int) -> Iterator[float]:
+    """
+    Yield *retries* delays in seconds, each about twice the one before.
+    """
+    for exponent in range(retries):
+        nominal = min(FIRST_DELAY * 2**exponent, MAX_DELAY)
+        yield nominal * random.uniform(MIN_SHARE, 1)

@@ -1,0 +1,12 @@
+"""
+A local stand-in for the Hacker News API, growing and misbehaving on request.
+
+It shares no code with the client side of this package, so it cannot share its bugs.
+Anyone may test their own Hacker News tools against it.
+"""
+
+from .server import FAULTS, Simulator
+from .world import World
+
+
+__all__ = ["FAULTS", "Simulator", "World"]

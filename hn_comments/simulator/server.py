@@ -1,0 +1,163 @@
+"""
+Serve a `World` over HTTP as the real API does, with latency and faults if asked for.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import Mapping
+from typing import Any, Self
+
+from aiohttp import web
+
+from .world import World
+
+
+# What can go wrong with an answer, by the names of the --fault option.
+FAULTS = (
+    "null", "401", "429", "500", "503", "drop", "hang", "slow", "truncated", "garbage",
+    "wrong-id", "cycle",
+)  # fmt: skip
+
+# Seconds that "slow" adds, and that "429" asks to wait.
+SLOW, RETRY_AFTER = 1.0, 1
+
+
+class Simulator:
+    """
+    A server on 127.0.0.1; use it with `async with`, and read its address from *url*.
+
+    *requests* counts those received, *in_flight* those not answered yet. *faults* gives
+    the probability of each fault; `fail` makes one happen at a certain path.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        port: int = 0,
+        latency: float = 0.0,
+        faults: Mapping[str, float] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.world = world
+        self.port = port
+        self.latency = latency
+        self.faults = dict(faults or {})
+        self.requests = 0
+        self.in_flight = 0
+        self.max_in_flight = 0
+        self._failing: dict[str, list[str | None]] = {}
+        self._always: dict[str, str] = {}
+        self._random = random.Random(seed)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v0"
+
+    async def __aenter__(self) -> Self:
+        # handler_cancellation: a client that goes away is no longer in flight.
+        self._runner = web.ServerRunner(
+            web.Server(self._handle, handler_cancellation=True), shutdown_timeout=0.1
+        )
+        await self._runner.setup()
+        try:
+            site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    def fail(self, path: str, fault: str, *, times: int | None = None) -> None:
+        """
+        Answer requests for *path* ("item/8863") with *fault*, the next *times* or for ever.
+        """
+        if times is None:
+            self._always[path] = fault
+        else:
+            self._failing.setdefault(path, []).extend([fault] * times)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.requests += 1
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            if self.latency:
+                await asyncio.sleep(self.latency)
+            return await self._answer(request)
+        finally:
+            self.in_flight -= 1
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path.removeprefix("/v0/").removesuffix(".json")
+        known = request.path == f"/v0/{path}.json"
+        value = self.world.answer(path) if known else None
+        fault = self._choose_fault(path)
+        match fault:
+            case "401" | "429" | "500" | "503":
+                headers = {"Retry-After": str(RETRY_AFTER)} if fault == "429" else None
+                return web.json_response({"error": fault}, status=int(fault), headers=headers)
+            case "drop":
+                return drop(request)
+            case "hang":
+                await asyncio.Event().wait()
+            case "slow":
+                await asyncio.sleep(SLOW)
+            case "garbage":
+                return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
+        value = distort(value, fault)
+        pretty = 2 if request.query.get("print") == "pretty" else None
+        body = json.dumps(value, indent=pretty).encode()
+        if fault == "truncated":
+            return await truncate(request, body)
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
+
+    def _choose_fault(self, path: str) -> str | None:
+        if self._failing.get(path):
+            return self._failing[path].pop(0)
+        if path in self._always or not self.faults:
+            return self._always.get(path)
+        kinds = [*self.faults, None]
+        weights = [*self.faults.values(), max(0.0, 1 - sum(self.faults.values()))]
+        return self._random.choices(kinds, weights)[0]
+
+
+def distort(value: Any, fault: str | None) -> Any:
+    """
+    Return *value* as one of the faults that are valid JSON makes it.
+    """
+    if fault == "null":
+        return None
+    if fault == "wrong-id" and isinstance(value, dict) and "id" in value:
+        return {**value, "id": value["id"] + 1}
+    if fault == "cycle" and isinstance(value, dict) and "id" in value:
+        return {**value, "kids": [*value.get("kids", []), value.get("parent", value["id"])]}
+    return value
+
+
+def drop(request: web.BaseRequest) -> web.StreamResponse:
+    """
+    Close the connection without an answer.
+    """
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def truncate(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+    """
+    Promise *body*, send half of it, and close the connection.
+    """
+    response = web.StreamResponse(headers={"Content-Length": str(len(body))})
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
