@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .comments import count_comments
     from .errors import (
+        BadProxy,
         BadStatus,
         BodyTooLarge,
         CertificateInvalid,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BadProxy",
     "BadStatus",
     "BodyTooLarge",
     "CertificateInvalid",

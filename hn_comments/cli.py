@@ -1,22 +1,20 @@
 """
-The command `hn-comments`: arguments, logging, wiring, exit codes. Only this prints.
+The command `hn-comments`: logging, signals, exit codes. Only this prints.
 
 What is slow to import is imported where it is used, so that --help and --version are not.
 """
 
 import contextlib
-import dataclasses
 import functools
 import io
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
-from typing import Any
 
-from .errors import HNCommentsError, TooManyErrors
+from .errors import BadProxy, TooManyErrors
 from .models import PollReport, Settings
 from .options import parse_settings
 from .output import clean, format_header, format_report
@@ -26,6 +24,7 @@ logger = logging.getLogger(__package__)
 
 EXIT_DONE = 0
 EXIT_ERRORS = 1
+EXIT_USAGE = 2
 EXIT_CODES = {"exact": EXIT_DONE, "partial": 3, "failed": EXIT_ERRORS}
 # A program that a signal ended has 128 and the signal's number as its exit code.
 EXIT_SIGNAL = 128
@@ -38,88 +37,79 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the command and return its exit code.
     """
-    stop_signals = StopSignals()
+    stopper = Stopper()
     settings = parse_settings(argv)
     set_up_logging(settings)
+    printer = Printer(settings, stop=stopper.stop)
 
     import asyncio
 
+    from .program import run
+
+    demo = None
+    if settings.demo:
+        from .simulator import Simulator, World
+
+        demo = Simulator(World(rate=DEMO_RATE))
+    code = None
     try:
-        code = asyncio.run(run(settings, stop_signals))
+        asyncio.run(run(settings, demo=demo, publish=printer.publish, connect=stopper.connect))
     except TooManyErrors:
         logger.error("Error detected, quitting")
         code = EXIT_ERRORS
-    except HNCommentsError as exc:
+    except BadProxy as exc:
         logger.error("%s", exc)
-        code = EXIT_ERRORS
-    return stop_signals.exit_code or code
+        code = EXIT_USAGE
+    return stopper.exit_code or code or printer.exit_code
 
 
-async def run(settings: Settings, stop_signals: "StopSignals") -> int:
+class Stopper:
     """
-    Put the parts together, poll until it is over, and return the exit code.
-    """
-    from .fetcher import Session, URLFetcher
-    from .poller import Poller
-    from .stories import KnownCounts, Poll
+    Stops the program when asked: by `stop`, or cleanly by the first SIGINT or SIGTERM.
 
-    async with contextlib.AsyncExitStack() as stack:
-        if settings.demo:
-            from .simulator import Simulator, World
-
-            simulator = await stack.enter_async_context(Simulator(World(rate=DEMO_RATE)))
-            settings = dataclasses.replace(settings, api_url=simulator.url)
-        session = await stack.enter_async_context(Session(settings))
-        known = KnownCounts()
-
-        def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
-            logger.info("Calculating comments for %s. (%d)", describe_posts(settings), number)
-            fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
-            one_poll = Poll(fetcher, settings, number=number, skipped=skipped, known=known)
-            return one_poll.run(printer.publish)
-
-        poller = Poller(poll, settings)
-        printer = Printer(settings, stop=poller.stop)
-        stop_signals.connect(poller.stop)
-        await poller.run()
-    return printer.exit_code
-
-
-class StopSignals:
-    """
-    SIGINT and SIGTERM: the first stops the program cleanly, a second one leaves at once.
-
-    So does the first where there is nothing to clean up, before and after the event
-    loop runs: Python's own answer to Ctrl-C there would be a traceback.
+    A second signal leaves at once. So does the first where there is nothing to clean
+    up, before the polling: Python's own answer to Ctrl-C there would be a traceback.
     """
 
     def __init__(self) -> None:
-        self.received: int | None = None
-        self._stop: Callable[[], object] | None = None
+        self._signal: int | None = None
+        self._stopped = False
+        self._stop_polling: Callable[[], object] | None = None
         # signal.signal() and not add_signal_handler(), which Windows does not have.
         for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, self._handle)
+            signal.signal(signum, self._handle_signal)
 
-    def connect(self, stop: Callable[[], None]) -> None:
+    def connect(self, stop_polling: Callable[[], None]) -> None:
         """
-        Have the running loop call *stop* when a signal comes.
+        Have *stop_polling* called in the running loop when it is time to stop.
         """
         import asyncio
 
-        loop = asyncio.get_running_loop()
-        self._stop = functools.partial(loop.call_soon_threadsafe, stop)
+        self._stop_polling = functools.partial(
+            asyncio.get_running_loop().call_soon_threadsafe, stop_polling
+        )
+        if self._stopped:
+            stop_polling()
+
+    def stop(self) -> None:
+        """
+        Stop polling, now or as soon as it starts.
+        """
+        self._stopped = True
+        # The loop may just have closed; then there is nothing left to stop.
+        with contextlib.suppress(RuntimeError):
+            if self._stop_polling is not None:
+                self._stop_polling()
 
     @property
     def exit_code(self) -> int | None:
-        return None if self.received is None else EXIT_SIGNAL + self.received
+        return None if self._signal is None else EXIT_SIGNAL + self._signal
 
-    def _handle(self, signum: int, _frame: FrameType | None) -> None:
-        if self.received is not None or self._stop is None:
+    def _handle_signal(self, signum: int, _frame: FrameType | None) -> None:
+        if self._signal is not None or self._stop_polling is None:
             os._exit(EXIT_SIGNAL + signum)
-        self.received = signum
-        # The loop may just have closed; then there is nothing left to stop.
-        with contextlib.suppress(RuntimeError):
-            self._stop()
+        self._signal = signum
+        self.stop()
 
 
 class Printer:
@@ -213,12 +203,3 @@ def set_up_logging(settings: Settings) -> None:
     # A title that the terminal's encoding does not know must not end the program.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def describe_posts(settings: Settings) -> str:
-    """
-    Return what is polled, as in "top 5 stories" or "2 posts".
-    """
-    if settings.posts:
-        return f"{len(settings.posts)} post{'s' if len(settings.posts) > 1 else ''}"
-    return f"{settings.stories} {settings.limit} stories"

@@ -13,11 +13,14 @@ HNCommentsError
         RedirectRefused     ... but a redirect to another host
     MalformedItem           JSON, but not a usable item
     NoSuchItem              the post to count is `null`
+    BadProxy                the environment names a proxy that cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server goes on asking us to wait
     PollFailed              a poll found out nothing, or was cancelled by a failure
     TooManyErrors           too many polls in a row failed
 """
+
+import re
 
 
 class HNCommentsError(Exception):
@@ -130,6 +133,17 @@ class NoSuchItem(HNCommentsError):
     def __init__(self, item_id: int) -> None:
         self.item_id = item_id
         super().__init__(f"item/{item_id}.json: the answer is null (no such item, or not now)")
+
+
+class BadProxy(HNCommentsError):
+    """
+    The environment wants us to use *proxy*, which is not the address of an HTTP proxy.
+    """
+
+    def __init__(self, proxy: str) -> None:
+        self.proxy = proxy
+        shown = re.sub("//.*@", "//...@", proxy)  # not the password
+        super().__init__(f"the proxy {shown!r} in the environment is not an http:// address")
 
 
 class FetchLimitExceeded(HNCommentsError):

@@ -24,6 +24,7 @@ from yarl import URL
 
 from . import __version__
 from .errors import (
+    BadProxy,
     BadStatus,
     BodyTooLarge,
     CertificateInvalid,
@@ -184,7 +185,7 @@ class URLFetcher:
                 except TimeoutError as exc:
                     raise FetchTimeout(path, settings.fetch_timeout) from exc
                 except aiohttp.ClientConnectorCertificateError as exc:
-                    raise CertificateInvalid(path, describe(exc)) from exc
+                    raise CertificateInvalid(path, str(exc.certificate_error)) from exc
                 except (aiohttp.ClientError, OSError) as exc:
                     raise ConnectionFailed(path, describe(exc)) from exc
             if not isinstance(answer, URL):
@@ -274,8 +275,12 @@ def describe(exc: BaseException) -> str:
     """
     Return a sentence for an error of aiohttp or the system, some of which have none.
     """
+    if isinstance(exc, aiohttp.ClientSSLError):
+        return f"no TLS connection to {exc.host}:{exc.port}: {exc.os_error}"
     if isinstance(exc, aiohttp.ClientConnectorError) and exc.errno:
-        return f"cannot connect to {exc.host}:{exc.port}: {os.strerror(exc.errno)}"
+        # asyncio puts addresses where the system's sentence was; the resolver does not.
+        reason = os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
+        return f"cannot connect to {exc.host}:{exc.port}: {reason}"
     return str(exc) or type(exc).__name__
 
 
@@ -284,12 +289,24 @@ def proxy_for(api_url: str) -> str | None:
     Return the proxy that the environment (HTTPS_PROXY, NO_PROXY, ...) wants for *api_url*.
 
     aiohttp's trust_env asks anew, in a thread, for every single request.
+
+    Raises:
+        BadProxy: if it is not an HTTP proxy, the only kind that aiohttp can use.
     """
     url = URL(api_url)
     if url.host is None or urllib.request.proxy_bypass(url.host):
         return None
     proxy = urllib.request.getproxies().get(url.scheme)
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        usable = URL(proxy).scheme in {"http", "https"} and URL(proxy).host
+    except ValueError:
+        usable = None
+    if not usable:
+        raise BadProxy(proxy)
+    return proxy
 
 
 def parse_json(path: str, body: bytes) -> Any:

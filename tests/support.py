@@ -1,0 +1,98 @@
+"""
+What several tests need: small worlds, a client for them, and waiting for conditions.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
+from hn_comments.simulator import Simulator, World
+from hn_comments.stories import KnownCounts, Poll
+
+
+# Times in tests are multiples of this; a slow machine can make it longer.
+MS = 0.001 * float(os.environ.get("HN_COMMENTS_TESTS_SLOWNESS", "1"))
+
+# No test waits longer than this for anything.
+DEADLINE = 20_000 * MS
+
+# The command, in the strictest mode Python has.
+COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments"]
+
+
+def front_page(*sizes: int) -> World:
+    """Return a world with one story for each size, of so many live comments."""
+    world = World(stories=0)
+    for size in sizes:
+        story = world.add_story(score=100)
+        world.top.append(story)
+        for _ in range(size):
+            world.add_reply(story)
+    return world
+
+
+def thread(kids: dict[int, list[int]]) -> World:
+    """Return a world of exactly the given items; 1 is the story."""
+    world = World(stories=0)
+    ids = {1, *kids, *(kid for below in kids.values() for kid in below)}
+    parents = {kid: parent for parent, below in kids.items() for kid in below}
+    for item_id in ids:
+        item: dict[str, Any] = {"id": item_id, "type": "story" if item_id == 1 else "comment"}
+        if item_id in parents:
+            item["parent"] = parents[item_id]
+        if item_id in kids:
+            item["kids"] = kids[item_id]
+        world.items[item_id] = item
+    world.top = [1]
+    return world
+
+
+@asynccontextmanager
+async def client(
+    world: World, *, latency: float = 0, max_fetches: int | None = None, **settings: Any
+) -> AsyncIterator[tuple[Simulator, URLFetcher]]:
+    """Serve *world*, and give a fetcher for it."""
+    async with (
+        Simulator(world, latency=latency) as simulator,
+        Session(Settings(api_url=simulator.url, **settings)) as session,
+    ):
+        yield simulator, URLFetcher(session, max_fetches=max_fetches)
+
+
+async def poll_once(
+    fetcher: URLFetcher, *, known: KnownCounts | None = None, **settings: Any
+) -> PollReport:
+    """Return what one poll publishes, whether or not it fails."""
+    reports: list[PollReport] = []
+    try:
+        await Poll(fetcher, Settings(**settings), number=1, known=known).run(reports.append)
+    except PollFailed:
+        assert reports[0].status == "failed"
+    assert len(reports) == 1
+    return reports[0]
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Return as soon as *condition* is true."""
+    async with asyncio.timeout(DEADLINE):
+        # Conditions are about sockets and other processes: there is no event to wait for.
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(MS)
+
+
+class MockedResponse(aiohttp.ClientResponse):
+    """
+    A response that aioresponses can make with aiohttp 3.14, although it lacks an argument.
+
+    https://github.com/pnuckowski/aioresponses/issues/289
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"stream_writer": SimpleNamespace(output_size=0), **kwargs})

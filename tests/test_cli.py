@@ -1,0 +1,247 @@
+"""The command as its users run it: a subprocess, in Python's strictest mode."""
+
+import asyncio
+import json
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from hn_comments.simulator import Simulator, World
+
+from .support import COMMAND, DEADLINE, MS, eventually, front_page
+
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+# What no run may ever write.
+COMPLAINTS = re.compile("Traceback|never retrieved|was destroyed|Unclosed|never awaited|Exception")
+
+
+@asynccontextmanager
+async def running(*arguments: str) -> AsyncIterator[Process]:
+    """Start the command, and make sure that it does not survive the test."""
+    process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, stdout=PIPE, stderr=PIPE)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def outcome(process: Process) -> tuple[int | None, str, str]:
+    """Return exit code, stdout and stderr, which is never allowed to complain."""
+    async with asyncio.timeout(DEADLINE):
+        stdout, stderr = ((output or b"").decode() for output in await process.communicate())
+    assert not COMPLAINTS.search(stderr), stderr
+    return process.returncode, stdout, stderr
+
+
+async def run(*arguments: str) -> tuple[int | None, str, str]:
+    async with running(*arguments) as process:
+        return await outcome(process)
+
+
+async def test_text_output() -> None:
+    """Results on stdout, everything else on stderr."""
+    world = front_page(31, 12)
+    async with Simulator(world) as simulator:
+        code, stdout, stderr = await run(
+            "--api-url", simulator.url, "--polls", "2", "--period", "1"
+        )
+
+    title = (world.items[world.top[0]] or {})["title"]
+    lines = re.sub(r"\[\d\d:\d\d:\d\d\] ", "", stdout).splitlines()
+    assert code == 0
+    assert lines[0] == f"Post {world.top[0]} has 31 comments (1)  {title}"
+    assert [line[:1] for line in lines] == ["P"] * 4
+    assert re.fullmatch(
+        r"""\[..:..:..\] Calculating comments for top 5 stories. \(1\)
+\[..:..:..\] Waiting for 1 seconds...
+\[..:..:..\] > Calculating comments took [0-9.]+ seconds and 46 fetches
+\[..:..:..\] Calculating comments for top 5 stories. \(2\)
+\[..:..:..\] > Calculating comments took [0-9.]+ seconds and 46 fetches
+""",
+        stderr,
+    )
+
+
+async def test_json_of_the_front_page() -> None:
+    """The fetches are those that the server saw."""
+    async with Simulator(World(stories=3)) as simulator:
+        code, stdout, stderr = await run(
+            "--api-url", simulator.url, "--once", "--format", "json", "--quiet"
+        )
+
+    *stories, poll = [json.loads(line) for line in stdout.splitlines()]
+    assert (code, stderr) == (0, "")
+    assert [story["live"] for story in stories] == [story["descendants"] for story in stories]
+    assert poll["fetches"] == simulator.requests
+    assert poll["fetches"] == 1 + sum(1 + story["comments"] for story in stories)
+
+
+async def test_csv_has_one_header() -> None:
+    """However many polls there are."""
+    async with Simulator(front_page(1)) as simulator:
+        arguments = ["--polls", "2", "--period", "0.1", "--format", "csv", "-q"]
+        code, stdout, _ = await run("--api-url", simulator.url, *arguments)
+
+    assert code == 0
+    assert [line.split(",")[0] for line in stdout.splitlines()] == ["poll", "1", "2"]
+
+
+async def test_demo_has_something_new_to_say() -> None:
+    """The main job, without a network."""
+    code, stdout, _ = await run("--demo", "--period", "2", "--polls", "3", "--format", "json")
+
+    lines = [json.loads(line) for line in stdout.splitlines()]
+    assert code == 0
+    assert [line["status"] for line in lines] == ["exact"] * 18
+    assert any(line.get("new") for line in lines)
+
+
+async def test_partial_poll_is_exit_code_3() -> None:
+    """Done, but something could not be counted."""
+    async with Simulator(front_page(30, 30)) as simulator:
+        code, stdout, _ = await run(
+            "--api-url", simulator.url, "--once", "--max-fetches", "20", "-q"
+        )
+
+    assert code == 3
+    assert stdout.count(" has at least ") == 2
+    assert simulator.requests == 20
+
+
+async def test_nothing_counted_is_exit_code_1() -> None:
+    """Although one failed poll is not too many."""
+    async with Simulator(front_page(1)) as simulator:
+        simulator.fail("topstories", "garbage")
+        code, stdout, stderr = await run("--api-url", simulator.url, "--once", "--retries", "0")
+
+    assert (code, stdout) == (1, "")
+    assert "Poll 1 failed: topstories.json: the answer is not JSON" in stderr
+    assert "quitting" not in stderr
+
+
+async def test_too_many_errors_quit_at_once() -> None:
+    """Three failed polls in a row, and not the fourth tick."""
+    async with Simulator(front_page(1)) as simulator:
+        simulator.fail("topstories", "500")
+        code, _, stderr = await run("--api-url", simulator.url, "--retries", "0", "--period", "0.3")
+
+    assert code == 1
+    assert stderr.splitlines()[-1].endswith("] Error detected, quitting")
+    assert simulator.requests == 3
+
+
+async def test_named_post_by_url() -> None:
+    """As copied from a browser."""
+    async with Simulator(front_page(4)) as simulator:
+        url = f"https://news.ycombinator.com/item?id={simulator.world.top[0]}"
+        code, stdout, stderr = await run("--api-url", simulator.url, "--once", url)
+
+    assert code == 0
+    assert " has 4 comments (1)" in stdout
+    assert "Calculating comments for 1 post. (1)" in stderr
+
+
+async def test_verbose_adds_a_line_per_item() -> None:
+    """On stderr."""
+    async with Simulator(front_page(4)) as simulator:
+        _, stdout, stderr = await run("--api-url", simulator.url, "--once", "-v")
+
+    assert stderr.count("is a comment with") == 4
+    assert len(stdout.splitlines()) == 1
+
+
+async def test_disputed_count_is_told() -> None:
+    """Both numbers, where an exact count and Hacker News differ."""
+    world = front_page(4)
+    (world.items[world.top[0]] or {})["descendants"] = 5
+    async with Simulator(world) as simulator:
+        _, _, stderr = await run("--api-url", simulator.url, "--once")
+
+    assert f"Post {world.top[0]}: counted 4 live comments, Hacker News says 5" in stderr
+
+
+@posix_only
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+async def test_signal_stops_cleanly(signum: signal.Signals) -> None:
+    """In the middle of a poll: what is finished is reported, and nothing complains."""
+    world = front_page(5, 50)
+    hanging = world.add_comment(world.top[1])
+    async with Simulator(world) as simulator:
+        simulator.fail(f"item/{hanging}", "hang")
+        async with running("--api-url", simulator.url, "--period", "60") as process:
+            await eventually(lambda: simulator.requests == 1 + 2 + 56 and simulator.in_flight == 1)
+            process.send_signal(signum)
+            code, stdout, _ = await outcome(process)
+        await eventually(lambda: simulator.in_flight == 0)
+
+    assert code == 128 + signum
+    assert f"Post {world.top[0]} has 5 comments (1)" in stdout
+    assert f"Post {world.top[1]} has at least 50 comments (1)" in stdout
+
+
+@posix_only
+async def test_signal_before_the_loop_runs() -> None:
+    """While modules are still imported, too, there is no traceback."""
+    code = (
+        "import os, signal, sys, hn_comments.cli as cli\n"
+        "cli.parse_settings = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.exit(cli.main([]))"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=PIPE)
+    _, stderr = await process.communicate()
+
+    assert (process.returncode, stderr) == (130, b"")
+
+
+@posix_only
+async def test_closed_pipe_ends_the_program_quietly() -> None:
+    """As in `hn-comments | head -1`."""
+    async with (
+        Simulator(front_page(1)) as simulator,
+        running("--api-url", simulator.url, "--period", "0.2", "-q") as process,
+    ):
+        assert process.stdout
+        assert process.stderr
+        await process.stdout.readline()
+        process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+        async with asyncio.timeout(DEADLINE):
+            code = await process.wait()
+        assert await process.stderr.read() == b""
+
+    assert code == 0
+
+
+@posix_only
+async def test_full_disk_is_told() -> None:
+    """Results that cannot be written end the program with a sentence."""
+    async with Simulator(front_page(1)) as simulator:
+        with open("/dev/full", "w") as full:  # noqa: ASYNC230, PTH123
+            process = await asyncio.create_subprocess_exec(
+                *COMMAND, "--api-url", simulator.url, "-q", stdout=full, stderr=PIPE
+            )
+            code, _, stderr = await outcome(process)
+
+    assert code == 1
+    assert stderr.endswith("] Cannot write the results: No space left on device\n")
+
+
+async def test_overlapping_polls_skip_ticks() -> None:
+    """A poll slower than the period: two at once, and the rest is counted."""
+    async with Simulator(front_page(0), latency=400 * MS) as simulator:
+        arguments = ["--period", str(100 * MS), "--polls", "4", "--format", "json"]
+        code, stdout, stderr = await run("--api-url", simulator.url, *arguments)
+
+    polls = [json.loads(line) for line in stdout.splitlines() if '"poll", "poll"' in line]
+    assert code == 0
+    assert len(polls) == 4
+    assert polls[-1]["skipped"] > 0
+    assert f"2 polls are still running ({polls[-1]['skipped']} skipped so far)" in stderr

@@ -1,0 +1,205 @@
+"""Reports as text, JSON Lines and CSV, to the letter."""
+
+import csv
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from hn_comments import Count, Item, PollReport, PostReport, Settings
+from hn_comments.output import STORY_FIELDS, clean, format_header, format_report
+
+
+ITEM = Item(
+    id=8863,
+    by="dhouston",
+    title="My YC app: Dropbox",
+    url="http://www.getdropbox.com/",
+    score=111,
+    descendants=71,
+)
+COUNT = Count(live=71, deleted=1)
+
+
+def post(**changes: Any) -> PostReport:
+    fields = {"rank": 1, "id": 8863, "item": ITEM, "count": COUNT, "new": None, "error": None}
+    return PostReport(**{**fields, **changes})
+
+
+def poll(*stories: PostReport, **changes: Any) -> PollReport:
+    fields = {
+        "poll": 2,
+        "started": datetime(2026, 11, 20, 9, 14, 3, 999_999, tzinfo=UTC),
+        "list": "top",
+        "seconds": 2.9649,
+        "fetches": 244,
+        "retries": 3,
+        "stories": stories,
+        "skipped": 1,
+        "failed": False,
+        "error": None,
+    }
+    return PollReport(**{**fields, **changes})
+
+
+def lines(report: PollReport, **settings: Any) -> list[str]:
+    return list(format_report(report, Settings(**settings)))
+
+
+def text(story: PostReport) -> str:
+    (line,) = lines(poll(story))
+    assert line[0] == "["
+    datetime.strptime(line[1:9], "%H:%M:%S").astimezone()
+    return line[9:]
+
+
+PARTIAL = Count(live=37, unread=1, reason="item/5.json: HTTP 500")
+
+
+def test_exact_count() -> None:
+    """The first time."""
+    assert text(post()) == "] Post 8863 has 72 comments (2)  My YC app: Dropbox"
+
+
+@pytest.mark.parametrize(("new", "shown"), [(3, "  +3"), (-2, "  -2"), (0, "")])
+def test_new_comments(new: int, shown: str) -> None:
+    """The difference to the last count, if there is one."""
+    assert text(post(new=new)) == f"] Post 8863 has 72 comments (2){shown}  My YC app: Dropbox"
+
+
+def test_lower_bound() -> None:
+    """With the reason."""
+    assert text(post(count=PARTIAL, error=PARTIAL.error)) == (
+        "] Post 8863 has at least 37 comments (2)  My YC app: Dropbox: item/5.json: HTTP 500"
+    )
+
+
+def test_failed_post() -> None:
+    """No number, but the reason."""
+    assert text(post(item=None, count=None, error="item/8863.json: HTTP 500")) == (
+        "] Post 8863 could not be counted (2): item/8863.json: HTTP 500"
+    )
+
+
+def test_post_without_a_title() -> None:
+    """A comment that is polled like a post."""
+    assert text(post(item=Item(id=8863))) == "] Post 8863 has 72 comments (2)  (no title)"
+
+
+def test_control_characters_never_reach_a_terminal() -> None:
+    """Nor what turns text around, nor halves of characters, in any format."""
+    title = "a\x1b]0;b\x07c\r\n\x9b2Jd\x7f\u2028\u202ee\u2066\ud800f\U0001f600"
+    story = post(item=Item(id=8863, title=title, by="x\x00y", url="z\x1b"))
+
+    assert clean(title) == "a]0;bc2Jdef\U0001f600"
+    assert text(story).endswith("  a]0;bc2Jdef\U0001f600")
+    for line in [*lines(poll(story), format="csv"), *lines(poll(story), format="json")]:
+        assert line.isprintable()
+    fields = json.loads(lines(poll(story), format="json")[0])
+    assert (fields["by"], fields["url"]) == ("xy", "z")
+
+
+def test_json_lines() -> None:
+    """A line per post, then one for the poll, with the fields in their order."""
+    story, end = lines(poll(post(new=3)), format="json")
+
+    assert json.loads(story) == {
+        "type": "story",
+        "poll": 2,
+        "time": "2026-11-20T09:14:03Z",
+        "list": "top",
+        "rank": 1,
+        "id": 8863,
+        "title": "My YC app: Dropbox",
+        "by": "dhouston",
+        "url": "http://www.getdropbox.com/",
+        "score": 111,
+        "comments": 72,
+        "live": 71,
+        "deleted": 1,
+        "dead": 0,
+        "missing": 0,
+        "descendants": 71,
+        "new": 3,
+        "status": "exact",
+        "error": None,
+    }
+    assert list(json.loads(story)) == ["type", *STORY_FIELDS]
+    assert json.loads(end) == {
+        "type": "poll",
+        "poll": 2,
+        "time": "2026-11-20T09:14:03Z",
+        "list": "top",
+        "seconds": 2.965,
+        "fetches": 244,
+        "retries": 3,
+        "stories": 1,
+        "skipped": 1,
+        "status": "exact",
+        "errors": [],
+    }
+
+
+def test_json_of_what_is_not_known() -> None:
+    """A failed post has null for everything that could not be read."""
+    story, end = lines(
+        poll(post(item=None, count=None, error="HTTP 500"), post(id=1)), format="json"
+    )[::2]
+
+    fields = json.loads(story)
+    known = {"type", "poll", "time", "list", "rank", "id", "status", "error"}
+    assert {name for name, value in fields.items() if value is not None} == known
+    assert (fields["status"], fields["error"]) == ("failed", "HTTP 500")
+    assert json.loads(end)["errors"] == ["post 8863: HTTP 500"]
+    assert json.loads(end)["status"] == "partial"
+
+
+def test_csv() -> None:
+    """One header, the story fields, and quotes where they are needed."""
+    title = 'He said "no, thanks"'
+    report = poll(post(item=Item(id=8863, title=title)))
+    header = list(format_header(Settings(format="csv")))
+
+    rows = list(csv.DictReader([*header, *lines(report, format="csv")]))
+
+    assert tuple(rows[0]) == STORY_FIELDS
+    assert rows[0]["title"] == title
+    assert rows[0]["comments"] == "72"
+    assert rows[0]["new"] == rows[0]["score"] == ""
+    assert not list(format_header(Settings()))
+
+
+@pytest.mark.parametrize("name", ["text", "json", "csv"])
+def test_changes_only_leaves_out_unchanged_counts(name: str) -> None:
+    """What is new, unknown or uncertain is shown."""
+    stories = [
+        post(id=1, new=0),
+        post(id=2, new=1),
+        post(id=3),
+        post(id=4, count=PARTIAL),
+        post(id=5, count=None, error="x"),
+    ]
+
+    shown = lines(poll(*stories), format=name, changes_only=True)
+
+    assert len(shown) == 4 + (name == "json")
+
+
+@pytest.mark.parametrize(
+    ("report", "status"),
+    [
+        (poll(post()), "exact"),
+        (poll(), "exact"),
+        (poll(post(), post(count=PARTIAL)), "partial"),
+        (poll(post(), post(count=None)), "partial"),
+        (poll(post(), error="timed out"), "partial"),
+        (poll(post(count=PARTIAL), post(count=PARTIAL)), "partial"),
+        (poll(post(count=None), post(count=None)), "failed"),
+        (poll(error="no list", failed=True), "failed"),
+        (poll(post(), error="post 3: HTTP 500", failed=True), "failed"),
+    ],
+)
+def test_status_of_a_poll(report: PollReport, status: str) -> None:
+    """Exact if all its posts are, failed if there is nothing to say, else partial."""
+    assert report.status == status

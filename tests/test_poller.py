@@ -1,0 +1,206 @@
+"""The grid, the bound on overlap, the errors, the end; without any network."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from hn_comments import PollFailed, Settings, TooManyErrors
+from hn_comments.models import PollError
+from hn_comments.poller import MAX_ERRORS_KEPT, Poller
+
+from .support import DEADLINE, MS, eventually
+
+
+class FakePoll:
+    """Polls that last *seconds*, and fail where *outcomes* says so."""
+
+    def __init__(self, *, seconds: float = 0, outcomes: str = "") -> None:
+        self.seconds = seconds
+        self.outcomes = outcomes
+        self.starts: list[float] = []
+        self.skipped: list[int] = []
+        self.cancelled: list[int] = []
+        self.running = 0
+        self.most_running = 0
+
+    async def __call__(self, number: int, skipped: int) -> None:
+        self.starts.append(asyncio.get_running_loop().time())
+        self.skipped.append(skipped)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            await asyncio.sleep(self.seconds)
+        except asyncio.CancelledError:
+            self.cancelled.append(number)
+            raise
+        finally:
+            self.running -= 1
+        if self.outcomes[number - 1 : number] == "F":
+            raise PollFailed(f"failure {number}")
+
+
+def poller(poll: FakePoll, **settings: Any) -> Poller:
+    return Poller(poll, Settings(**{"period": 20 * MS, **settings}))
+
+
+async def run(poller: Poller) -> None:
+    async with asyncio.timeout(DEADLINE):
+        await poller.run()
+
+
+async def test_so_many_polls_and_no_more() -> None:
+    """--polls 3, and the end when the last of them ends."""
+    poll = FakePoll(seconds=10 * MS)
+
+    await run(poller(poll, polls=3))
+
+    assert (len(poll.starts), poll.running, poll.cancelled) == (3, 0, [])
+
+
+async def test_one_poll_does_not_wait_for_the_next_tick() -> None:
+    """--once ends when the poll ends."""
+    poll = FakePoll()
+    start = asyncio.get_running_loop().time()
+
+    await run(poller(poll, polls=1, period=3600))
+
+    assert asyncio.get_running_loop().time() - start < DEADLINE / 2
+
+
+async def test_starts_keep_to_the_grid() -> None:
+    """Start to start, without drift, however long a poll takes."""
+    poll = FakePoll(seconds=7 * MS)
+
+    await run(poller(poll, polls=50))
+
+    late = [start - poll.starts[0] - tick * 20 * MS for tick, start in enumerate(poll.starts)]
+    # The clock of the loop may round a deadline down to its own resolution.
+    assert min(late) > -MS
+    # No drift: the last polls are no later than the first were, by far.
+    assert min(late[-10:]) < 10 * MS
+
+
+async def test_slow_polls_overlap_up_to_a_bound(caplog: pytest.LogCaptureFixture) -> None:
+    """At most two at once; ticks beyond that are skipped, and counted."""
+    poll = FakePoll(seconds=70 * MS)
+    polling = poller(poll, polls=5)
+
+    await run(polling)
+
+    assert poll.most_running == 2
+    assert polling.skipped >= 2
+    assert poll.skipped[-1] == polling.skipped
+    warning = f"Skipped a poll, 2 polls are still running ({polling.skipped} skipped so far)"
+    assert warning in caplog.messages
+    # Also after skipping, polls start on the grid.
+    ticks = [(start - poll.starts[0]) / (20 * MS) for start in poll.starts]
+    assert all(tick % 1 < 0.9 for tick in ticks)
+
+
+async def test_blocked_program_counts_the_ticks_it_missed() -> None:
+    """After a long stop the grid goes on where it is, not with a burst of polls."""
+    poll = FakePoll()
+    polling = poller(poll)
+    task = asyncio.create_task(polling.run())
+    await eventually(lambda: len(poll.starts) == 2)
+
+    blocked_until = asyncio.get_running_loop().time() + 200 * MS
+    while asyncio.get_running_loop().time() < blocked_until:
+        pass
+    before = len(poll.starts)
+    await asyncio.sleep(5 * MS)
+
+    assert polling.skipped >= 8
+    assert len(poll.starts) <= before + 2
+    polling.stop()
+    await task
+
+
+async def test_too_many_errors_end_the_program_at_once() -> None:
+    """The third failure in a row, and not the next tick, is the end."""
+    poll = FakePoll(outcomes="FFF")
+    start = asyncio.get_running_loop().time()
+
+    with pytest.raises(TooManyErrors) as caught:
+        await run(poller(poll, period=500 * MS))
+
+    assert caught.value.messages == ["failure 1", "failure 2", "failure 3"]
+    assert asyncio.get_running_loop().time() - start < 1400 * MS
+
+
+async def test_polls_still_running_are_cancelled_at_the_end() -> None:
+    """With their errors collected, nothing goes on behind the program's back."""
+    poll = FakePoll(seconds=3600)
+    polling = poller(poll)
+    task = asyncio.create_task(polling.run())
+    await eventually(lambda: poll.running == 2)
+
+    polling.stop()
+    polling.stop()
+    await task
+
+    assert sorted(poll.cancelled) == [1, 2]
+    assert polling.errors == []
+
+
+async def test_success_clears_the_list() -> None:
+    """Only failures in a row count."""
+    poll = FakePoll(outcomes="FFSFFSFF")
+    polling = poller(poll, polls=8)
+
+    await run(polling)
+
+    assert polling.errors == [
+        PollError("poll 7", "failure 7"),
+        PollError("poll 8", "failure 8"),
+    ]
+
+
+async def test_one_error_is_enough_in_strict_mode() -> None:
+    """--max-errors 1."""
+    poll = FakePoll(outcomes="SF")
+
+    with pytest.raises(TooManyErrors):
+        await run(poller(poll, max_errors=1))
+
+    assert len(poll.starts) == 2
+
+
+async def test_errors_never_stop_and_stay_bounded() -> None:
+    """--max-errors 0: the list keeps the newest only."""
+    poll = FakePoll(outcomes="F" * 300)
+    polling = poller(poll, max_errors=0, polls=150, period=MS, max_running=150)
+
+    await run(polling)
+
+    assert len(polling.errors) == MAX_ERRORS_KEPT
+    assert polling.errors[-1].message == "failure 150"
+
+
+async def test_unexpected_errors_are_collected_too(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug in a poll is an error like any other; the loop survives it."""
+
+    async def poll(number: int, _skipped: int) -> None:
+        if number == 1:
+            raise ZeroDivisionError("oops")
+
+    polling = Poller(poll, Settings(period=20 * MS, polls=2))
+    with caplog.at_level(logging.ERROR):
+        await run(polling)
+
+    assert "Poll 1 failed: oops" in caplog.messages
+
+
+async def test_polls_are_named_tasks() -> None:
+    """Poll 1 is called "poll 1"."""
+    poll = FakePoll(seconds=3600)
+    polling = poller(poll)
+    task = asyncio.create_task(polling.run())
+    await eventually(lambda: poll.running)
+
+    assert "poll 1" in {task.get_name() for task in asyncio.all_tasks()}
+
+    polling.stop()
+    await task
