@@ -32,11 +32,11 @@ from .errors import (
     FetchError,
     FetchLimitExceeded,
     FetchTimeout,
-    MalformedItem,
     NotJSON,
     RateLimited,
     RedirectRefused,
 )
+from .items import parse_item
 from .models import Item, Settings
 from .retry import delays, is_transient
 
@@ -56,9 +56,6 @@ MAX_PAUSE = 60.0
 # Seconds an idle connection is kept: the longest period at which a poll still
 # finds the connections of the one before. Servers that close earlier cost a retry.
 KEEP_ALIVE = 75.0
-
-# Ids above this fit no database column, and no item of Hacker News for ages.
-MAX_ID = 2**63 - 1
 
 
 class Session:
@@ -318,49 +315,3 @@ def parse_json(path: str, body: bytes) -> Any:
     # Nested a thousand deep, valid JSON overflows the decoder's stack.
     except (ValueError, RecursionError) as exc:
         raise NotJSON(path) from exc
-
-
-def parse_ids(path: str, value: Any) -> tuple[int, ...]:
-    """
-    Return *value* as item ids, if it is a list of positive integers.
-    """
-    if not isinstance(value, list):
-        raise MalformedItem(path, "the ids are not a list")
-    for item_id in value:
-        # Not isinstance: True is an int as well.
-        if type(item_id) is not int or not 0 < item_id <= MAX_ID:
-            raise MalformedItem(path, f"{str(item_id)[:40]!r} is not an item id")
-    return tuple(value)
-
-
-def parse_item(path: str, item_id: int, value: Any) -> Item | None:
-    """
-    Return *value* as the item *item_id*, or None for `null`.
-
-    https://github.com/HackerNews/API describes the fields.
-    """
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise MalformedItem(path, "the answer is not an object")
-    if value.get("id") != item_id:
-        raise MalformedItem(path, f"the answer is item {str(value.get('id'))[:40]}")
-    return Item(
-        id=item_id,
-        kids=parse_ids(path, value["kids"]) if "kids" in value else (),
-        deleted=value.get("deleted") is True,
-        dead=value.get("dead") is True,
-        by=_text(value.get("by")),
-        title=_text(value.get("title")),
-        url=_text(value.get("url")),
-        score=_number(value.get("score")),
-        descendants=_number(value.get("descendants")),
-    )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: Any) -> int | None:
-    return value if type(value) is int and abs(value) <= MAX_ID else None

@@ -20,7 +20,8 @@ from .errors import (
     NoSuchItem,
     PollFailed,
 )
-from .fetcher import URLFetcher, parse_ids
+from .fetcher import URLFetcher
+from .items import parse_ids
 from .models import Count, PollReport, PostReport, Settings
 from .tasks import stop_tasks
 

@@ -7,6 +7,7 @@ import pytest
 
 from hn_comments import PollFailed, PollReport, Settings, URLFetcher
 from hn_comments.simulator import World
+from hn_comments.simulator.paths import list_stories
 from hn_comments.stories import MAX_KNOWN, KnownCounts, Poll
 
 from .support import DEADLINE, MS, client, eventually, front_page, poll_once, thread
@@ -48,7 +49,7 @@ async def test_first_stories_of_the_list_in_its_order() -> None:
 async def test_other_lists(name: str) -> None:
     """Each list of the API can be polled."""
     world = World(stories=60)
-    expected = world.list_stories(name)
+    expected = list_stories(world, name)
 
     async with client(world) as (_, fetcher):
         report = await poll_once(fetcher, stories=name, limit=2)

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from .paths import answer
 from .world import World
 
 
@@ -97,7 +98,7 @@ class Simulator:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path.removeprefix("/v0/").removesuffix(".json")
         known = request.path == f"/v0/{path}.json"
-        value = self.world.answer(path) if known else None
+        value = answer(self.world, path) if known else None
         fault = self._choose_fault(path)
         match fault:
             case "401" | "429" | "500" | "503":

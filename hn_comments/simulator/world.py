@@ -2,7 +2,7 @@
 A small Hacker News: stories with comment trees of realistic shapes, which grow.
 
 Everything follows from the seed; only *when* the world grows follows from the clock.
-The server is elsewhere: a `World` answers paths with JSON values.
+How it looks from outside is elsewhere, in `paths`.
 """
 
 import json
@@ -45,8 +45,8 @@ DEATH_RATE = 0.03
 SWAP_RATE = 0.05
 NEW_STORY_RATE = 0.01
 
-# What the real lists are cut to.
-LONG_LIST, SHORT_LIST, UPDATES = 500, 200, 40
+# Ids in `updates` at most, as on the real site.
+UPDATES = 40
 
 # The golden ratio: its multiples fill [0, 1) evenly, however many are taken, so that
 # even thirty stories have the proportions of thousands.
@@ -99,6 +99,8 @@ WORDS = [
 class World:
     """
     The items, the front page and the recent updates; *rate* is in comments a minute.
+
+    Each method that lets something happen keeps `descendants`, `kids` and `updates` true.
     """
 
     def __init__(
@@ -119,7 +121,7 @@ class World:
         self._clock = clock
         self._born = clock()
         self._grown = 0
-        self._next_id = FIRST_ID
+        self.next_id = FIRST_ID
         self._populate(stories)
 
     @classmethod
@@ -139,47 +141,8 @@ class World:
         world.threads = {
             story: [kid for kid in world.walk(story) if world.items.get(kid)] for story in world.top
         }
-        world._next_id = max(world.items, default=0) + 1
+        world.next_id = max(world.items, default=0) + 1
         return world
-
-    def answer(self, path: str) -> Any:
-        """
-        Return the JSON value at *path* ("item/8863", "topstories", ...), or None.
-        """
-        self.catch_up()
-        kind, _, rest = path.partition("/")
-        if kind == "item":
-            return self.items.get(int(rest)) if rest.isdecimal() else None
-        if rest:
-            return None
-        if kind == "maxitem":
-            return self._next_id - 1
-        if kind == "updates":
-            return {"items": list(dict.fromkeys(reversed(self.updates))), "profiles": []}
-        return self.list_stories(kind.removesuffix("stories")) if kind.endswith("stories") else None
-
-    def list_stories(self, name: str) -> list[int] | None:
-        """
-        Return the ids of a story list, or None if there is no such list.
-        """
-        if name == "top":
-            return self.top[:LONG_LIST]
-        posts = [item for item in self.items.values() if item and "parent" not in item]
-        newest = sorted(posts, key=lambda post: -post["id"])
-        match name:
-            case "new":
-                return [post["id"] for post in newest if post["type"] == "story"][:LONG_LIST]
-            case "best":
-                best = sorted(newest, key=lambda post: -post.get("score", 0))
-                return [post["id"] for post in best][:LONG_LIST]
-            case "ask" | "show":
-                title = f"{name.capitalize()} HN:"
-                asked = [post["id"] for post in newest if post["title"].startswith(title)]
-                return asked[:SHORT_LIST]
-            case "job":
-                return [post["id"] for post in newest if post["type"] == "job"][:SHORT_LIST]
-            case _:
-                return None
 
     def walk(self, post_id: int) -> Iterable[int]:
         """
@@ -201,8 +164,6 @@ class World:
         while (parent := (self.items[item_id] or {}).get("parent")) is not None:
             item_id = parent
         return item_id
-
-    # What happens to a world. Each keeps `descendants`, `kids` and `updates` true.
 
     def catch_up(self) -> None:
         """
@@ -325,8 +286,8 @@ class World:
                 self.kill(comment)
 
     def _new_item(self, kind: str, **fields: Any) -> Item:
-        item_id = self._next_id
-        self._next_id += 1
+        item_id = self.next_id
+        self.next_id += 1
         item = {
             "by": f"user{self._random.randint(1, 5000)}",
             "id": item_id,

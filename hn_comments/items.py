@@ -1,0 +1,58 @@
+"""
+Check what the API answered: nothing from the network is believed before.
+"""
+
+from typing import Any
+
+from .errors import MalformedItem
+from .models import Item
+
+
+# Ids above this fit no database column, and no item of Hacker News for ages.
+MAX_ID = 2**63 - 1
+
+
+def parse_ids(path: str, value: Any) -> tuple[int, ...]:
+    """
+    Return *value* as item ids, if it is a list of positive integers.
+    """
+    if not isinstance(value, list):
+        raise MalformedItem(path, "the ids are not a list")
+    for item_id in value:
+        # Not isinstance: True is an int as well.
+        if type(item_id) is not int or not 0 < item_id <= MAX_ID:
+            raise MalformedItem(path, f"{str(item_id)[:40]!r} is not an item id")
+    return tuple(value)
+
+
+def parse_item(path: str, item_id: int, value: Any) -> Item | None:
+    """
+    Return *value* as the item *item_id*, or None for `null`.
+
+    https://github.com/HackerNews/API describes the fields.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise MalformedItem(path, "the answer is not an object")
+    if value.get("id") != item_id:
+        raise MalformedItem(path, f"the answer is item {str(value.get('id'))[:40]}")
+    return Item(
+        id=item_id,
+        kids=parse_ids(path, value["kids"]) if "kids" in value else (),
+        deleted=value.get("deleted") is True,
+        dead=value.get("dead") is True,
+        by=_text(value.get("by")),
+        title=_text(value.get("title")),
+        url=_text(value.get("url")),
+        score=_number(value.get("score")),
+        descendants=_number(value.get("descendants")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) <= MAX_ID else None

@@ -1,0 +1,53 @@
+"""
+How a `World` looks from outside: the JSON value at each path of the API.
+"""
+
+from typing import Any
+
+from .world import World
+
+
+# What the real lists are cut to: https://github.com/HackerNews/API
+LONG_LIST, SHORT_LIST = 500, 200
+
+
+def answer(world: World, path: str) -> Any:
+    """
+    Return the JSON value at *path* ("item/8863", "topstories", ...), or None.
+    """
+    world.catch_up()
+    kind, _, rest = path.partition("/")
+    if kind == "item":
+        return world.items.get(int(rest)) if rest.isdecimal() else None
+    if rest:
+        return None
+    if kind == "maxitem":
+        return world.next_id - 1
+    if kind == "updates":
+        return {"items": list(dict.fromkeys(reversed(world.updates))), "profiles": []}
+    return list_stories(world, kind.removesuffix("stories")) if kind.endswith("stories") else None
+
+
+def list_stories(world: World, name: str) -> list[int] | None:
+    """
+    Return the ids of a story list, or None if there is no such list.
+    """
+    if name == "top":
+        return world.top[:LONG_LIST]
+    posts = [item for item in world.items.values() if item and "parent" not in item]
+    newest = sorted(posts, key=lambda post: -post["id"])
+    match name:
+        case "new":
+            return [post["id"] for post in newest if post.get("type") == "story"][:LONG_LIST]
+        case "best":
+            best = sorted(newest, key=lambda post: -post.get("score", 0))
+            return [post["id"] for post in best][:LONG_LIST]
+        case "ask" | "show":
+            title = f"{name.capitalize()} HN:"
+            return [post["id"] for post in newest if post.get("title", "").startswith(title)][
+                :SHORT_LIST
+            ]
+        case "job":
+            return [post["id"] for post in newest if post.get("type") == "job"][:SHORT_LIST]
+        case _:
+            return None
