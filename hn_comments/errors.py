@@ -180,3 +180,7 @@ class TooManyErrors(HNCommentsError):
     def __init__(self, messages: list[str]) -> None:
         self.messages = messages
         super().__init__(f"{len(messages)} failed polls in a row, the last: {messages[-1]}")
+
+
+# What makes one item unreadable, and leaves the rest of a poll as it is.
+UNREADABLE = (FetchError, MalformedItem, FetchLimitExceeded)

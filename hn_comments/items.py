@@ -40,6 +40,7 @@ def parse_item(path: str, item_id: int, value: Any) -> Item | None:
     return Item(
         id=item_id,
         kids=parse_ids(path, value["kids"]) if "kids" in value else (),
+        parent=_number(value.get("parent")),
         deleted=value.get("deleted") is True,
         dead=value.get("dead") is True,
         by=_text(value.get("by")),

@@ -39,6 +39,8 @@ class Settings:
     fetch_timeout: float = 10.0
     retries: int = 3
     max_fetches: int | None = None
+    full_walk: bool = False
+    refresh: float = 900.0
 
     on_error: OnError = "partial"
     max_errors: int = 3
@@ -64,6 +66,7 @@ class Item:
 
     id: int
     kids: tuple[int, ...] = ()
+    parent: int | None = None
     deleted: bool = False
     dead: bool = False
     by: str | None = None
@@ -165,8 +168,10 @@ class PollReport:
     """
     What one poll found out.
 
-    *started* is in UTC, *seconds* the poll's length, *skipped* the ticks skipped
-    since the program started. *error* says why the poll as a whole failed or ended early.
+    *started* is in UTC, *seconds* the poll's length, *skipped* the ticks skipped since the
+    program started. *mode* says whether everything was read or only what changed, *changed*
+    how many comments are new or changed, *drift* by how many comments the refreshed stories
+    differed from what was remembered. *error* says why the poll failed or ended early.
     """
 
     poll: int
@@ -177,6 +182,9 @@ class PollReport:
     retries: int
     stories: tuple[PostReport, ...]
     skipped: int
+    mode: Literal["full", "delta"]
+    changed: int
+    drift: int
     failed: bool
     error: str | None
 

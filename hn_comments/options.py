@@ -106,6 +106,14 @@ def build_parser() -> Parser:
     add("--retries", type=whole(0, MAX_RETRIES), metavar="N", help="per request (default: 3)")
     add("--max-fetches", type=whole(1), metavar="N", help="requests per poll at most")
 
+    add("--full-walk", action="store_true", help="read every comment in every poll")
+    add(
+        "--refresh",
+        type=duration,
+        metavar="DURATION",
+        help="walk a story whole again when this old (default: 900)",
+    )
+
     add = parser.add_argument_group("errors").add_argument
     add(
         "--on-error",
@@ -167,9 +175,10 @@ def check_together(parser: Parser, given: dict[str, Any]) -> None:
         ("demo", "api_url"),
         ("posts", "stories"),
         ("posts", "limit"),
+        ("full_walk", "refresh"),
     ):
         if given.get(one) and other in given:
-            name = "POST" if one == "posts" else f"--{one}"
+            name = "POST" if one == "posts" else f"--{one.replace('_', '-')}"
             parser.error(f"argument --{other.replace('_', '-')}: not allowed with {name}")
 
 

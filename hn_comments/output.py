@@ -114,6 +114,9 @@ def poll_fields(report: PollReport) -> dict[str, Any]:
         "retries": report.retries,
         "stories": len(report.stories),
         "skipped": report.skipped,
+        "mode": report.mode,
+        "changed": report.changed,
+        "drift": report.drift,
         "status": report.status,
         "errors": [clean(error) for error in report.errors],
     }

@@ -56,7 +56,7 @@ class Poller:
             await self._launch_polls()
             await self._over.wait()
         finally:
-            await stop_tasks(self.running)
+            await stop_tasks([*self.running])
         if self._too_many_errors:
             raise TooManyErrors([error.message for error in self.errors])
 

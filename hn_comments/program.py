@@ -14,7 +14,7 @@ from .fetcher import Session, URLFetcher
 from .models import PollReport, Settings
 from .poller import Poller
 from .simulator import Simulator
-from .stories import KnownCounts, Poll
+from .stories import Memory, Poll
 
 
 logger = logging.getLogger(__name__)
@@ -40,12 +40,12 @@ async def run(
             await stack.enter_async_context(demo)
             settings = dataclasses.replace(settings, api_url=demo.url)
         session = await stack.enter_async_context(Session(settings))
-        known = KnownCounts()
+        memory = Memory()
 
         def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
             logger.info("Calculating comments for %s. (%d)", describe_posts(settings), number)
             fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
-            one_poll = Poll(fetcher, settings, number=number, skipped=skipped, known=known)
+            one_poll = Poll(fetcher, settings, memory=memory, number=number, skipped=skipped)
             return one_poll.run(publish)
 
         poller = Poller(poll, settings)

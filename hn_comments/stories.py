@@ -6,25 +6,24 @@ poll timeout, or a cancellation from outside. Unfinished posts are then lower bo
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import async_timeout
 
+from .cache import Cache
+from .changes import Changes, Found
 from .comments import Walk
-from .errors import (
-    FetchError,
-    FetchLimitExceeded,
-    HNCommentsError,
-    MalformedItem,
-    NoSuchItem,
-    PollFailed,
-)
+from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
 from .fetcher import URLFetcher
 from .items import parse_ids
 from .models import Count, PollReport, PostReport, Settings
-from .tasks import stop_tasks
+from .tasks import gather_or_stop
 
+
+logger = logging.getLogger(__name__)
 
 # Posts whose last count is remembered: many times what a front page shows in a day.
 MAX_KNOWN = 5000
@@ -46,6 +45,17 @@ class KnownCounts(dict[int, int]):
         return None if last is None else comments - last
 
 
+class Memory:
+    """
+    What one poll leaves for the next.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.cache = Cache(clock)
+        self.changes = Changes(self.cache)
+        self.counts = KnownCounts()
+
+
 class Poll:
     """
     One poll, number *number*, before which *skipped* ticks were skipped.
@@ -56,18 +66,26 @@ class Poll:
         fetcher: URLFetcher,
         settings: Settings,
         *,
+        memory: Memory,
         number: int,
         skipped: int = 0,
-        known: KnownCounts | None = None,
     ) -> None:
         self.fetcher = fetcher
         self.settings = settings
+        # Whoever walks everything each time, or polls once, needs to remember nothing.
+        self.remembers = not settings.full_walk and settings.polls != 1
+        self.cache = memory.cache if self.remembers else Cache()
+        self.changes = memory.changes
+        self.known = memory.counts
         self.number = number
         self.skipped = skipped
-        self.known = KnownCounts() if known is None else known
         # In the order of the list; None until there is a list.
         self.walks: list[Walk] | None = None
         self.results: dict[int, Count | HNCommentsError] = {}
+        self.found = Found("full")
+        # The largest id when the poll began, and how wrong the memory proved to be.
+        self.maxitem = 0
+        self.drift = 0
 
     async def run(self, publish: Callable[[PollReport], None]) -> None:
         """
@@ -99,6 +117,9 @@ class Poll:
                 retries=self.fetcher.retry_counter,
                 stories=tuple(self._report_posts(error)),
                 skipped=self.skipped,
+                mode=self.found.mode,
+                changed=self.found.joined + sum(walk.changed for walk in self.walks or ()),
+                drift=self.drift,
                 failed=failed or self.walks is None,
                 error=error,
             )
@@ -110,22 +131,38 @@ class Poll:
         """
         Count all posts concurrently; the first error that leaves one ends the poll.
         """
-        ids = await self._fetch_ids()
+        ids = await self._look_around()
         self.walks = [
-            Walk(self.fetcher, post_id, on_error=self.settings.on_error) for post_id in ids
+            Walk(self.fetcher, self.cache, post_id, on_error=self.settings.on_error)
+            for post_id in ids
         ]
-        tasks = [
-            asyncio.create_task(
-                self._count_post(walk), name=f"poll {self.number} post {walk.post_id}"
-            )
-            for walk in self.walks
-        ]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            await stop_tasks(tasks)
+        await gather_or_stop(
+            [
+                asyncio.create_task(
+                    self._count_post(walk), name=f"poll {self.number} post {walk.post_id}"
+                )
+                for walk in self.walks
+            ]
+        )
 
-    async def _fetch_ids(self) -> Iterable[int]:
+    async def _look_around(self) -> Sequence[int]:
+        """
+        Return the ids of the posts, having found out meanwhile what changed.
+        """
+        if not self.remembers:
+            return await self._fetch_ids()
+        list_task = asyncio.create_task(self._fetch_ids())
+        changes_task = asyncio.create_task(self.changes.find(self.fetcher))
+        await gather_or_stop([list_task, changes_task])
+        self.found = changes_task.result()
+        self.maxitem = self.changes.maxitem or 0
+        if self.found.reason and self.settings.on_error == "cancel":
+            raise PollFailed(self.found.reason)
+        ids = list_task.result()
+        self.cache.keep(ids)
+        return ids
+
+    async def _fetch_ids(self) -> Sequence[int]:
         """
         Return the ids of the posts to count, each once.
         """
@@ -139,12 +176,33 @@ class Poll:
         """
         Count one post. With the policy "partial" a failure is a result like any other.
         """
+        post = self.cache.posts.get(walk.post_id)
+        refresh = post is not None and self.cache.clock() - post.walked_at >= self.settings.refresh
+        remembered = self.cache.expire(walk.post_id) if refresh else None
         try:
-            self.results[walk.post_id] = await walk.count()
-        except (FetchError, MalformedItem, NoSuchItem, FetchLimitExceeded) as exc:
+            count = await walk.count()
+        except (*UNREADABLE, NoSuchItem) as exc:
             if self.settings.on_error == "cancel":
                 raise PollFailed(f"post {walk.post_id}: {exc}") from exc
             self.results[walk.post_id] = exc
+            return
+        if remembered is not None and count.exact:
+            self.drift += self._measure_drift(walk.post_id, remembered)
+        if self.found.reason:
+            count = Count.total([count, Count(unread=1, reason=self.found.reason)])
+        self.results[walk.post_id] = count
+
+    def _measure_drift(self, post_id: int, remembered: set[int]) -> int:
+        """
+        Return by how many comments a refreshed story differs from what was remembered.
+
+        What was written while it was walked is news, not an error of the memory.
+        """
+        found = {item_id for item_id in self.cache.walk(post_id) if item_id <= self.maxitem}
+        drift = abs(len(found) - len(remembered))
+        if drift:
+            logger.debug("Post %d: %d comments, not %d", post_id, len(found), len(remembered))
+        return drift
 
     def _report_posts(self, error: str | None) -> Iterable[PostReport]:
         for rank, walk in enumerate(self.walks or (), start=1):

@@ -1,13 +1,33 @@
 """
-Stop tasks, and be sure that they have stopped.
+Run tasks concurrently, stop them, and be sure that they have stopped.
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 
-async def stop_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+T = TypeVar("T")
+
+# Tasks to start at once for one purpose, which bounds what a post with 100,000 direct
+# replies takes. Far above the requests in flight, so nothing waits for it.
+MAX_TASKS = 1000
+
+
+async def gather_or_stop(tasks: Sequence[asyncio.Task[T]]) -> list[T]:
+    """
+    Return what *tasks* return; when one fails or this is cancelled, stop all of them first.
+    """
+    # gather() and not a TaskGroup: the caller gets the plain error, not a group of
+    # them. But gather() lets the siblings of a failed child run on, so stop them,
+    # and wait until they have stopped, before the error travels upwards.
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await stop_tasks(tasks)
+
+
+async def stop_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """
     Cancel *tasks*, first to last, and return when all of them have stopped.
 

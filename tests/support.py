@@ -14,7 +14,7 @@ import aiohttp
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
 from hn_comments.simulator import Simulator, World
-from hn_comments.stories import KnownCounts, Poll
+from hn_comments.stories import Memory, Poll
 
 
 # Times in tests are multiples of this; a slow machine can make it longer.
@@ -67,16 +67,27 @@ async def client(
 
 
 async def poll_once(
-    fetcher: URLFetcher, *, known: KnownCounts | None = None, **settings: Any
+    fetcher: URLFetcher, *, memory: Memory | None = None, **settings: Any
 ) -> PollReport:
-    """Return what one poll publishes, whether or not it fails."""
+    """Return what one poll publishes, whether or not it fails; a full walk without *memory*."""
     reports: list[PollReport] = []
+    chosen = Settings(**{"full_walk": memory is None, **settings})
     try:
-        await Poll(fetcher, Settings(**settings), number=1, known=known).run(reports.append)
+        await Poll(fetcher, chosen, memory=memory or Memory(), number=1).run(reports.append)
     except PollFailed:
         assert reports[0].status == "failed"
     assert len(reports) == 1
     return reports[0]
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 async def eventually(condition: Callable[[], object]) -> None:

@@ -12,7 +12,7 @@ from hn_comments import (
     NoSuchItem,
     count_comments,
 )
-from hn_comments.comments import MAX_TASKS
+from hn_comments.tasks import MAX_TASKS
 
 from .support import DEADLINE, MS, client, eventually, front_page, thread
 
@@ -116,7 +116,7 @@ async def test_id_seen_before_is_not_followed_again(kids: dict[int, list[int]]) 
         count = await count_comments(fetcher, 1)
 
     assert (count.comments, count.unread) == (2, 1)
-    assert "was listed before" in str(count.reason)
+    assert "is listed elsewhere, too" in str(count.reason)
     assert simulator.requests == 3
 
 

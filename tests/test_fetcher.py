@@ -110,7 +110,7 @@ async def test_transient_errors_are_retried(fault: str, error: type[FetchError])
     """Twice wrong, then right: three requests. For ever wrong: an error that says how often."""
     async with client(thread({1: [2], 2: [3]}), retries=2) as (simulator, fetcher):
         simulator.fail("item/2", fault, times=2)
-        assert await fetcher.fetch_item(2) == Item(id=2, kids=(3,))
+        assert await fetcher.fetch_item(2) == Item(id=2, kids=(3,), parent=1)
         assert (fetcher.fetch_counter, fetcher.retry_counter) == (3, 2)
 
         simulator.fail("item/2", fault)

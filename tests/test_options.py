@@ -28,7 +28,8 @@ def test_every_option_arrives() -> None:
     line = (
         "--stories best --limit 7 --period 1m --polls 4 --max-running 3 --poll-timeout 9"
         " --api-url http://127.0.0.1:8123/v0/ --connections 10 --fetch-timeout 2.5 --retries 1"
-        " --max-fetches 99 --on-error cancel --max-errors 0 --format csv --changes-only -v"
+        " --max-fetches 99 --full-walk --on-error cancel"
+        " --max-errors 0 --format csv --changes-only -v"
     )
 
     settings = parse_settings(shlex.split(line))
@@ -45,6 +46,7 @@ def test_every_option_arrives() -> None:
         fetch_timeout=2.5,
         retries=1,
         max_fetches=99,
+        full_walk=True,
         on_error="cancel",
         max_errors=0,
         format="csv",
@@ -55,7 +57,9 @@ def test_every_option_arrives() -> None:
 
 def test_once_demo_and_quiet() -> None:
     """The remaining ones; --once is one poll."""
-    assert parse_settings(["--once", "--demo", "-q"]) == Settings(polls=1, demo=True, quiet=True)
+    assert parse_settings(["--once", "--demo", "-q", "--refresh", "1h"]) == Settings(
+        polls=1, demo=True, quiet=True, refresh=3600
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,6 +127,7 @@ def test_durations(text: str, seconds: float) -> None:
         ("--demo --api-url http://a", "--api-url: not allowed with --demo"),
         ("1 --limit 5", "--limit: not allowed with POST"),
         ("1 --stories new", "--stories: not allowed with POST"),
+        ("--full-walk --refresh 5m", "--refresh: not allowed with --full-walk"),
         ("--nonsense", "--nonsense"),
         ("--lim 5", "--lim"),
         ("--period", "--period"),

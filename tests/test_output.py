@@ -37,6 +37,9 @@ def poll(*stories: PostReport, **changes: Any) -> PollReport:
         "retries": 3,
         "stories": stories,
         "skipped": 1,
+        "mode": "delta",
+        "changed": 4,
+        "drift": 0,
         "failed": False,
         "error": None,
     }
@@ -136,6 +139,9 @@ def test_json_lines() -> None:
         "retries": 3,
         "stories": 1,
         "skipped": 1,
+        "mode": "delta",
+        "changed": 4,
+        "drift": 0,
         "status": "exact",
         "errors": [],
     }

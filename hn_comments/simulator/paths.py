@@ -24,7 +24,7 @@ def answer(world: World, path: str) -> Any:
     if kind == "maxitem":
         return world.next_id - 1
     if kind == "updates":
-        return {"items": list(dict.fromkeys(reversed(world.updates))), "profiles": []}
+        return {"items": list(reversed(world.updates)), "profiles": []}
     return list_stories(world, kind.removesuffix("stories")) if kind.endswith("stories") else None
 
 

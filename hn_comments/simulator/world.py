@@ -9,7 +9,6 @@ import json
 import math
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import NormalDist
@@ -114,7 +113,8 @@ class World:
         self.rate = rate
         self.items: dict[int, Item | None] = {}
         self.top: list[int] = []
-        self.updates: deque[int] = deque(maxlen=UPDATES)
+        # Distinct ids in the order of their last change; a dict is an ordered set.
+        self.updates: dict[int, None] = {}
         # Every comment id below each story, for choosing where the next one goes.
         self.threads: dict[int, list[int]] = {}
         self._random = random.Random(seed)
@@ -229,9 +229,29 @@ class World:
         kids.insert(self._random.randint(0, len(kids)), item["id"])
         story = self.root(parent)
         self.threads[story].append(item["id"])
-        self.updates.append(parent)
+        self.touch(parent)
         self._add_descendants(story, 1)
         return item["id"]  # type: ignore[no-any-return]
+
+    def move(self, item_id: int, parent: int) -> None:
+        """
+        Move a comment below another parent of the same story, as moderators may.
+
+        Like them, `updates` keeps quiet about it.
+        """
+        item = self._item(item_id)
+        self._item(item["parent"])["kids"].remove(item_id)
+        item["parent"] = parent
+        self._item(parent).setdefault("kids", []).append(item_id)
+
+    def touch(self, item_id: int) -> None:
+        """
+        Put an item in front of `updates`.
+        """
+        self.updates.pop(item_id, None)
+        self.updates[item_id] = None
+        if len(self.updates) > UPDATES:
+            del self.updates[next(iter(self.updates))]
 
     def delete(self, item_id: int) -> None:
         """
@@ -243,7 +263,7 @@ class World:
         for field in ("by", "text", "dead"):
             item.pop(field, None)
         item["deleted"] = True
-        self.updates.append(item_id)
+        self.touch(item_id)
 
     def kill(self, item_id: int) -> None:
         """
@@ -253,7 +273,7 @@ class World:
         if self._is_live(item):
             self._add_descendants(self.root(item_id), -1)
             item.update(dead=True, text=self._random.choice(("[dead]", "[flagged]")))
-            self.updates.append(item_id)
+            self.touch(item_id)
 
     def _populate(self, stories: int) -> None:
         """
@@ -296,7 +316,7 @@ class World:
             **fields,
         }
         self.items[item_id] = item
-        self.updates.append(item_id)
+        self.touch(item_id)
         return item
 
     def _item(self, item_id: int) -> Item:
@@ -310,7 +330,7 @@ class World:
         # Recorded stories may lack it, as dead ones do on the real site.
         if "descendants" in post:
             post["descendants"] += number
-            self.updates.append(story)
+            self.touch(story)
 
     @staticmethod
     def _is_live(item: Item) -> bool:

@@ -1,0 +1,61 @@
+"""Tasks that are stopped have stopped."""
+
+import asyncio
+
+import pytest
+
+from hn_comments.tasks import gather_or_stop, stop_tasks
+
+from .support import MS
+
+
+class Stubborn:
+    """A task that takes a while to clean up."""
+
+    def __init__(self) -> None:
+        self.cleaned_up = False
+        self.task = asyncio.create_task(self.run())
+
+    async def run(self) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(50 * MS)
+            self.cleaned_up = True
+
+
+async def test_stop_waits_for_the_clean_up() -> None:
+    """Cancelled is not stopped."""
+    stubborn = Stubborn()
+    await asyncio.sleep(0)
+
+    await stop_tasks([stubborn.task])
+
+    assert stubborn.cleaned_up
+
+
+async def test_being_cancelled_does_not_cut_the_wait_short() -> None:
+    """The cancellation is raised, but not before the tasks have stopped."""
+    stubborn = Stubborn()
+    stopping = asyncio.create_task(stop_tasks([stubborn.task]))
+    await asyncio.sleep(10 * MS)
+
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+
+    assert stubborn.cleaned_up
+
+
+async def test_failure_stops_the_others_before_it_is_raised() -> None:
+    """The plain error, and nothing left running."""
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    stubborn = Stubborn()
+    await asyncio.sleep(0)
+    with pytest.raises(ZeroDivisionError):
+        await gather_or_stop([asyncio.create_task(fail()), stubborn.task])
+
+    assert stubborn.cleaned_up
