@@ -11,8 +11,9 @@ changes an item takes the totals of all its ancestors away (`forget_totals`). So
 that was read in part, or that changed while it was read, is never remembered as whole.
 
 What overlapping polls learn is kept in the order in which it was asked for, not in which
-it arrived: an answer that a later one overtook changes nothing, and a comment that joined
-its parent after the parent was asked for stays there (`newcomers`).
+it arrived: an answer that a later one overtook changes nothing, a comment that joined its
+parent after the parent was asked for stays there (`newcomers`), and an item that was marked
+stale after it was asked for is stale when it arrives (`updated`).
 """
 
 import logging
@@ -59,7 +60,7 @@ class Known:
 @dataclass(slots=True)
 class Post:
     """
-    What a report needs of a post, when its tree was last walked whole, and last polled.
+    What a report needs of a post, since when its tree is remembered, and when it was polled.
     """
 
     item: Item
@@ -78,6 +79,8 @@ class Cache:
         self.posts: dict[int, Post] = {}
         # When a `null` item is due to be asked for again.
         self.missing: dict[int, float] = {}
+        # The ids in the last `updates`, and when each was made stale for that.
+        self.updated: dict[int, float] = {}
         # For each parent its replies that `changes` found, and when.
         self.newcomers: dict[int, list[tuple[float, int]]] = {}
 
@@ -111,6 +114,7 @@ class Cache:
             parent=parent or (old.parent if old else 0),
             asked_at=asked_at,
             below=None if kids else NOTHING,
+            stale=self.updated.get(item_id, asked_at) > asked_at,
         )
         self.items[item_id] = known
         return known
@@ -119,9 +123,11 @@ class Cache:
         """
         Keep what reports say about a post.
         """
-        now = self.clock()
-        walked_at = self.posts[item.id].walked_at if item.id in self.posts else now
-        self.posts[item.id] = Post(item, walked_at=walked_at, polled_at=now)
+        if item.id in self.posts:
+            self.posts[item.id].item = item
+        else:
+            now = self.clock()
+            self.posts[item.id] = Post(item, walked_at=now, polled_at=now)
 
     def join(self, comment: Item, *, asked_at: float) -> bool:
         """
@@ -166,7 +172,7 @@ class Cache:
         counts = []
         for kid_id in known.kids:
             kid = self.items.get(kid_id)
-            if kid is None or kid.below is None or kid.parent != item_id:
+            if kid is None or kid.stale or kid.below is None or kid.parent != item_id:
                 return
             counts.append(kid.own)
             if kid.below is not NOTHING:
@@ -202,7 +208,7 @@ class Cache:
 
     def expire(self, post_id: int) -> set[int]:
         """
-        Have a post and all below it fetched again; return the ids that were known below it.
+        Have a post and all below it fetched again; return the ids that are known below it.
         """
         below = set(self.walk(post_id))
         for item_id in (post_id, *below):
@@ -253,7 +259,7 @@ class Cache:
         """
         Forget everything.
         """
-        for memory in (self.items, self.posts, self.missing, self.newcomers):
+        for memory in (self.items, self.posts, self.missing, self.updated, self.newcomers):
             memory.clear()
 
     def keep(self, post_ids: Iterable[int]) -> None:

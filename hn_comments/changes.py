@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .cache import Cache
-from .errors import UNREADABLE, HNCommentsError, MalformedItem
+from .errors import UNREADABLE, FetchLimitExceeded, HNCommentsError, MalformedItem
 from .fetcher import URLFetcher
 from .items import parse_ids
 from .models import Item
@@ -62,8 +62,6 @@ class Changes:
         self.maxitem: int | None = None
         # New ids that are not read yet, and since when.
         self.pending: dict[int, float] = {}
-        # The ids in the last `updates`, and when each was made stale for that.
-        self.updated: dict[int, float] = {}
 
     async def find(self, fetcher: URLFetcher) -> Found:
         """
@@ -77,24 +75,23 @@ class Changes:
         await gather_or_stop([maxitem_task, updates_task])
         if not self.cache.items:
             return Found("full")
-        if problem := maxitem_task.result():
-            return Found("delta", reason=f"new comments may be missing: {problem}")
         self.cache.mark_missing_stale()
-        return await self._read_pending(fetcher)
+        joined, unread = await self._read_pending(fetcher)
+        return Found("delta", joined, maxitem_task.result() or unread)
 
     async def _fetch_maxitem(self, fetcher: URLFetcher) -> str | None:
         """
-        Note the ids that are new, or that everything is; return why that is not known.
+        Note the ids that are new, or forget everything; return why neither can be done.
         """
         path = "maxitem.json"
         try:
             (maxitem,) = parse_ids(path, [await fetcher.fetch(path)])
         except UNREADABLE as exc:
-            return str(exc)
+            return f"new comments may be missing: {exc}"
         # After a long sleep, walking all trees again costs less than reading every id
         # since. And where maxitem went backwards, nobody knows what is new.
         last = maxitem + 1 if self.maxitem is None else self.maxitem
-        if not 0 <= maxitem - last <= len(self.cache.items):
+        if not 0 <= maxitem - last <= len(self.cache.items) - len(self.pending):
             if self.cache.items:
                 logger.debug(
                     "Reading everything: maxitem went from %s to %d", self.maxitem, maxitem
@@ -123,16 +120,18 @@ class Changes:
         now = self.cache.clock()
         marked = {}
         for item_id in ids:
-            marked_at = self.updated.get(item_id)
+            marked_at = self.cache.updated.get(item_id)
             if marked_at is None or now - marked_at >= UPDATED_AGAIN:
                 self.cache.mark_stale(item_id)
                 marked_at = now
             marked[item_id] = marked_at
-        self.updated = marked
+        self.cache.updated = marked
 
-    async def _read_pending(self, fetcher: URLFetcher) -> Found:
+    async def _read_pending(self, fetcher: URLFetcher) -> tuple[int, str | None]:
         """
         Read each new id, parents before their replies, and let the comments join.
+
+        Return how many did, and why that may not be all.
         """
         joined = 0
         problem: HNCommentsError | None = None
@@ -151,10 +150,14 @@ class Changes:
                         logger.debug("Item %d is a new reply to %s", item_id, answer.parent)
                     continue
                 problem = problem or answer
+                if isinstance(answer, FetchLimitExceeded):
+                    continue  # not even asked for
                 if asked_at - self.pending.get(item_id, asked_at) > PENDING_MEMORY:
                     del self.pending[item_id]
-        reason = f"a new item may belong here: {problem}" if problem else None
-        return Found("delta", joined, reason)
+                    if answer is not None:
+                        # Only a walk can tell whether it belongs to one of our trees.
+                        self.maxitem = None
+        return joined, f"a new item may belong here: {problem}" if problem else None
 
     async def _read(self, fetcher: URLFetcher, item_id: int) -> Item | HNCommentsError | None:
         try:

@@ -176,33 +176,43 @@ class Poll:
         """
         Count one post. With the policy "partial" a failure is a result like any other.
         """
-        post = self.cache.posts.get(walk.post_id)
-        refresh = post is not None and self.cache.clock() - post.walked_at >= self.settings.refresh
-        remembered = self.cache.expire(walk.post_id) if refresh else None
         try:
-            count = await walk.count()
+            self._note_count(walk.post_id, await walk.count())
+            if self._is_old(walk.post_id):
+                self._note_count(walk.post_id, await self._refresh(walk.post_id))
         except (*UNREADABLE, NoSuchItem) as exc:
             if self.settings.on_error == "cancel":
                 raise PollFailed(f"post {walk.post_id}: {exc}") from exc
             self.results[walk.post_id] = exc
-            return
-        if remembered is not None and count.exact:
-            self.drift += self._measure_drift(walk.post_id, remembered)
+
+    def _note_count(self, post_id: int, count: Count) -> None:
+        """
+        Keep a count, which is not exact if `changes` could not find out what is new.
+        """
         if self.found.reason:
             count = Count.total([count, Count(unread=1, reason=self.found.reason)])
-        self.results[walk.post_id] = count
+        self.results[post_id] = count
 
-    def _measure_drift(self, post_id: int, remembered: set[int]) -> int:
-        """
-        Return by how many comments a refreshed story differs from what was remembered.
+    def _is_old(self, post_id: int) -> bool:
+        post = self.cache.posts.get(post_id)
+        return post is not None and self.cache.clock() - post.walked_at >= self.settings.refresh
 
-        What was written while it was walked is news, not an error of the memory.
+    async def _refresh(self, post_id: int) -> Count:
         """
-        found = {item_id for item_id in self.cache.walk(post_id) if item_id <= self.maxitem}
-        drift = abs(len(found) - len(remembered))
-        if drift:
-            logger.debug("Post %d: %d comments, not %d", post_id, len(found), len(remembered))
-        return drift
+        Count a post by reading all of it again, and measure how wrong the memory was.
+        """
+        result = self.results[post_id]
+        known = self.cache.expire(post_id)
+        walk = Walk(self.fetcher, self.cache, post_id, on_error=self.settings.on_error)
+        count = await walk.count()
+        if count.exact and isinstance(result, Count) and result.exact:
+            # What was written since the poll began is news, not an error of the memory.
+            before = sum(item_id <= self.maxitem for item_id in known)
+            after = sum(item_id <= self.maxitem for item_id in self.cache.walk(post_id))
+            self.drift += abs(after - before)
+            if after != before:
+                logger.debug("Post %d has %d older comments, not %d", post_id, after, before)
+        return count
 
     def _report_posts(self, error: str | None) -> Iterable[PostReport]:
         for rank, walk in enumerate(self.walks or (), start=1):
