@@ -50,6 +50,7 @@ PEERS = {
 NGINX = """
 load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
 worker_processes 1;
+worker_rlimit_nofile 131072;
 daemon off;
 pid {dir}/nginx.pid;
 error_log {dir}/error.log;

@@ -9,11 +9,13 @@ This is the one module that knows aiohttp's client; its errors end here.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import time
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
@@ -42,6 +44,11 @@ from .retry import delays, is_transient
 
 
 logger = logging.getLogger(__name__)
+
+decode: Callable[[bytes], Any] = json.loads
+with contextlib.suppress(ImportError):
+    # The extra `speed`; it decodes an item in a third of the time.
+    from orjson import loads as decode  # type: ignore[no-redef, unused-ignore]
 
 # Bytes of a body at most. The largest real ones, a story of some 5,000 direct
 # replies or a list of 500 ids, have well under 100 kB.
@@ -98,6 +105,13 @@ class Session:
         if resume_at > self._resume_at:
             self._resume_at = resume_at
             logger.debug("Sending nothing for %.1f seconds, as the server asks", seconds)
+
+    @property
+    def paused(self) -> bool:
+        """
+        Whether a server wants us to wait.
+        """
+        return self._resume_at > asyncio.get_running_loop().time()
 
     async def wait_out_pause(self) -> None:
         """
@@ -166,26 +180,28 @@ class URLFetcher:
         """
         Send one request, and those that redirects on the same host ask for.
         """
-        settings = self.session.settings
-        url = URL(f"{settings.api_url}/{path}", encoded=True)
+        session = self.session
+        timeout = session.settings.fetch_timeout
+        url = URL(f"{session.settings.api_url}/{path}", encoded=True)
         for _ in range(1 + MAX_REDIRECTS):
-            async with self.session.slots:
-                await self.session.wait_out_pause()
+            async with session.slots:
+                if session.paused:
+                    await session.wait_out_pause()
                 if self.max_fetches is not None and self.fetch_counter >= self.max_fetches:
                     raise FetchLimitExceeded(self.max_fetches)
                 self.fetch_counter += 1
                 try:
                     # Only now: waiting for a free slot must not count as waiting for
                     # an answer, or a large tree would time itself out.
-                    async with async_timeout.timeout(settings.fetch_timeout):
+                    async with async_timeout.timeout(timeout):
                         answer = await self._send(path, url)
                 except TimeoutError as exc:
-                    raise FetchTimeout(path, settings.fetch_timeout) from exc
+                    raise FetchTimeout(path, timeout) from exc
                 except aiohttp.ClientConnectorCertificateError as exc:
                     raise CertificateInvalid(path, str(exc.certificate_error)) from exc
                 except (aiohttp.ClientError, OSError) as exc:
                     raise ConnectionFailed(path, describe(exc)) from exc
-            if not isinstance(answer, URL):
+            if isinstance(answer, bytes):
                 return parse_json(path, answer)
             url = answer
         raise RedirectRefused(path, str(url))
@@ -224,15 +240,15 @@ async def read_body(path: str, response: aiohttp.ClientResponse) -> bytes:
     """
     Return the body of *response*, unless it is larger than `MAX_BODY`.
     """
+    length = response.content_length
+    if length is not None and length <= MAX_BODY:
+        return await response.read()
     body = bytearray()
-    if (response.content_length or 0) <= MAX_BODY:
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > MAX_BODY:
-                break
-        else:
-            return bytes(body)
-    raise BodyTooLarge(path, MAX_BODY)
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if max(length or 0, len(body)) > MAX_BODY:
+            raise BodyTooLarge(path, MAX_BODY)
+    return bytes(body)
 
 
 def redirect_target(path: str, url: URL, location: str) -> URL:
@@ -311,7 +327,7 @@ def parse_json(path: str, body: bytes) -> Any:
     Return the JSON value in *body*.
     """
     try:
-        return json.loads(body)
+        return decode(body)
     # Nested a thousand deep, valid JSON overflows the decoder's stack.
     except (ValueError, RecursionError) as exc:
         raise NotJSON(path) from exc

@@ -169,15 +169,15 @@ async def test_thousands_of_direct_kids_are_counted_in_slices() -> None:
 
 async def test_large_tree_does_not_time_itself_out() -> None:
     """The fetch timeout starts when a request is sent, not when it queues."""
-    world = front_page(600)
+    world = front_page(300)
 
-    async with client(world, latency=10 * MS, connections=2, fetch_timeout=400 * MS) as (
+    async with client(world, latency=10 * MS, connections=2, fetch_timeout=300 * MS) as (
         simulator,
         fetcher,
     ):
         count = await count_comments(fetcher, world.top[0])
 
-    assert count == Count(live=600)
+    assert count == Count(live=300)
     assert simulator.max_in_flight == 2
 
 
