@@ -50,7 +50,6 @@ PEERS = {
 NGINX = """
 load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
 worker_processes 1;
-worker_rlimit_nofile 131072;
 daemon off;
 pid {dir}/nginx.pid;
 error_log {dir}/error.log;
@@ -59,7 +58,6 @@ http {{
     access_log off;
     default_type application/json;
     keepalive_requests 1000000;
-    open_file_cache max=100000;
     client_body_temp_path {dir}/tmp; proxy_temp_path {dir}/tmp; fastcgi_temp_path {dir}/tmp;
     uwsgi_temp_path {dir}/tmp; scgi_temp_path {dir}/tmp;
     server {{

@@ -217,6 +217,13 @@ def resident_megabytes() -> float:
         return int(file.read().split()[1]) * resource.getpagesize() / 1e6
 
 
+def peak_megabytes() -> float:
+    # Not ru_maxrss: that is inherited from the process that started this one.
+    with open("/proc/self/status") as file:
+        (line,) = (line for line in file if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1000
+
+
 def measure(walk: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """
     Run *walk*, and add what it took.
@@ -225,7 +232,7 @@ def measure(walk: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     result = walk()
     result["seconds"] = time.perf_counter() - start
     result["cpu"] = time.process_time() - cpu
-    result["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    result["peak"] = peak_megabytes()
     return result
 
 

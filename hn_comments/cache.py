@@ -93,13 +93,12 @@ class Cache:
             return old
         own = classify(item)
         kids = item.kids if item else ()
-        late = [
-            newcomer
-            for found_at, newcomer in self.newcomers.get(item_id, ())
-            if found_at > asked_at and newcomer not in kids
-        ]
-        if item is not None:
-            kids = (*kids, *late)
+        if item is not None and item_id in self.newcomers:
+            kids += tuple(
+                newcomer
+                for found_at, newcomer in self.newcomers[item_id]
+                if found_at > asked_at and newcomer not in kids
+            )
         for kid in kids:
             # Moved, or listed twice: only a look at the other parent can tell.
             if (elsewhere := self.items.get(kid)) and elsewhere.parent not in {0, item_id}:

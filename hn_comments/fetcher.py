@@ -184,23 +184,25 @@ class URLFetcher:
         timeout = session.settings.fetch_timeout
         url = URL(f"{session.settings.api_url}/{path}", encoded=True)
         for _ in range(1 + MAX_REDIRECTS):
-            async with session.slots:
+            await session.slots.acquire()
+            try:
                 if session.paused:
                     await session.wait_out_pause()
                 if self.max_fetches is not None and self.fetch_counter >= self.max_fetches:
                     raise FetchLimitExceeded(self.max_fetches)
                 self.fetch_counter += 1
-                try:
-                    # Only now: waiting for a free slot must not count as waiting for
-                    # an answer, or a large tree would time itself out.
-                    async with async_timeout.timeout(timeout):
-                        answer = await self._send(path, url)
-                except TimeoutError as exc:
-                    raise FetchTimeout(path, timeout) from exc
-                except aiohttp.ClientConnectorCertificateError as exc:
-                    raise CertificateInvalid(path, str(exc.certificate_error)) from exc
-                except (aiohttp.ClientError, OSError) as exc:
-                    raise ConnectionFailed(path, describe(exc)) from exc
+                # Only now: waiting for a free slot must not count as waiting for an
+                # answer, or a large tree would time itself out.
+                async with async_timeout.timeout(timeout):
+                    answer = await self._send(path, url)
+            except TimeoutError as exc:
+                raise FetchTimeout(path, timeout) from exc
+            except aiohttp.ClientConnectorCertificateError as exc:
+                raise CertificateInvalid(path, str(exc.certificate_error)) from exc
+            except (aiohttp.ClientError, OSError) as exc:
+                raise ConnectionFailed(path, describe(exc)) from exc
+            finally:
+                session.slots.release()
             if isinstance(answer, bytes):
                 return parse_json(path, answer)
             url = answer
