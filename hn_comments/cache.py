@@ -105,7 +105,6 @@ class Cache:
                 self.mark_stale(elsewhere.parent)
         if own is MISSING and (old is None or old.own is not MISSING):
             self.missing[item_id] = self.clock() + MISSING_AGAIN
-        self.forget_totals(item_id)
         self.forget_totals(parent)
         known = Known(
             own=own,
