@@ -38,7 +38,6 @@ EXIT_SIGNAL = 128
 # Comments a minute in the --demo: several in five seconds, also below the top five.
 DEMO_RATE = 400.0
 
-
 # Objects made since the last garbage collection that start the next one; Python's own is
 # 700. A pending comment has some ten, and cycles are rare: only failures make them.
 GC_THRESHOLD = 50_000

@@ -177,9 +177,10 @@ class Poll:
         Count one post. With the policy "partial" a failure is a result like any other.
         """
         try:
-            self._note_count(walk.post_id, await walk.count())
+            count = await walk.count()
+            self._note_count(walk.post_id, count)
             if self._is_old(walk.post_id):
-                self._note_count(walk.post_id, await self._refresh(walk.post_id))
+                self._note_count(walk.post_id, await self._refresh(walk, count))
         except (*UNREADABLE, NoSuchItem) as exc:
             if self.settings.on_error == "cancel":
                 raise PollFailed(f"post {walk.post_id}: {exc}") from exc
@@ -194,18 +195,27 @@ class Poll:
         self.results[post_id] = count
 
     def _is_old(self, post_id: int) -> bool:
+        """
+        Return whether a post was last walked whole too long ago.
+        """
         post = self.cache.posts.get(post_id)
-        return post is not None and self.cache.clock() - post.walked_at >= self.settings.refresh
+        return (
+            self.remembers
+            and post is not None
+            and self.cache.clock() - post.walked_at >= self.settings.refresh
+        )
 
-    async def _refresh(self, post_id: int) -> Count:
+    async def _refresh(self, walk: Walk, remembered: Count) -> Count:
         """
         Count a post by reading all of it again, and measure how wrong the memory was.
         """
-        result = self.results[post_id]
+        post_id = walk.post_id
         known = self.cache.expire(post_id)
-        walk = Walk(self.fetcher, self.cache, post_id, on_error=self.settings.on_error)
-        count = await walk.count()
-        if count.exact and isinstance(result, Count) and result.exact:
+        again = Walk(self.fetcher, self.cache, post_id, on_error=self.settings.on_error)
+        count = await again.count()
+        walk.post = again.post
+        walk.changed += again.changed
+        if count.exact and remembered.exact:
             # What was written since the poll began is news, not an error of the memory.
             before = sum(item_id <= self.maxitem for item_id in known)
             after = sum(item_id <= self.maxitem for item_id in self.cache.walk(post_id))
