@@ -1,10 +1,24 @@
 """
-Let `python -m hn_comments` do what `hn-comments` does.
+Start the command, for `hn-comments` and for `python -m hn_comments`.
 """
 
+import os
+import signal
 import sys
 
-from .cli import main
+
+def main() -> int:
+    """
+    Run the command and return its exit code.
+    """
+    # Importing it takes a moment, in which there is nothing to clean up, and Python's own
+    # answer to Ctrl-C would be a traceback.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda received, _: os._exit(128 + received))
+
+    from .cli import main as run_command
+
+    return run_command()
 
 
 if __name__ == "__main__":

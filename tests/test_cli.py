@@ -189,13 +189,21 @@ async def test_signal_stops_cleanly(signum: signal.Signals) -> None:
 
 
 @posix_only
-async def test_signal_before_the_loop_runs() -> None:
+@pytest.mark.parametrize("module", ["hn_comments.options", "aiohttp"])
+async def test_signal_before_the_loop_runs(module: str) -> None:
     """While modules are still imported, too, there is no traceback."""
-    code = (
-        "import os, signal, sys, hn_comments.cli as cli\n"
-        "cli.parse_settings = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
-        "sys.exit(cli.main([]))"
-    )
+    code = f"""
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from hn_comments.__main__ import main
+sys.exit(main())
+"""
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=PIPE)
     _, stderr = await process.communicate()
 
