@@ -69,9 +69,9 @@ http {{
 """
 
 
-def generate(directory: Path, world: World, sizes: list[int]) -> dict[str, list[str]]:
+def generate(directory: Path, world: World, sizes: list[int]) -> None:
     """
-    Write the world as static files; return the paths that a walk of so many stories gets.
+    Write the world as static files, and the paths that walks of so many stories get.
     """
     (directory / "v0" / "item").mkdir(parents=True)
     for item_id in world.items:
@@ -86,7 +86,6 @@ def generate(directory: Path, world: World, sizes: list[int]) -> dict[str, list[
         ids = [*top, *(kid for story in top for kid in world.walk(story))]
         paths[str(size)] = ["topstories.json", *(f"item/{item_id}.json" for item_id in ids)]
     (directory / "paths.json").write_text(json.dumps(paths))
-    return paths
 
 
 def depth(world: World, stories: int) -> int:
@@ -224,38 +223,6 @@ def print_growth(url: str, sizes: list[int]) -> None:
         )
 
 
-class Hour:
-    """
-    An hour of a world whose clock is turned by hand, polled without a network.
-    """
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.now = 0.0
-
-    def clock(self) -> float:
-        return self.now
-
-    async def requests(self, *, period: float, stories: int, full_walk: bool) -> int:
-        """
-        Return how many requests the polls of an hour send, each checked to be exact.
-        """
-        fetches = 0
-        memory = Memory(self.clock)
-        settings = Settings(limit=stories, full_walk=full_walk)
-        session = Session()
-        while self.now < 3600:
-            fetcher = WorldFetcher(session, self.world)
-            reports: list[PollReport] = []
-            await Poll(fetcher, settings, memory=memory, number=1).run(reports.append)
-            fetches += reports[0].fetches
-            for story in reports[0].stories:
-                live = (self.world.items[story.id] or {}).get("descendants")
-                assert story.count and (live is None or story.count.exact)
-            self.now += period
-        return fetches
-
-
 class WorldFetcher(URLFetcher):
     def __init__(self, session: Session, world: World) -> None:
         super().__init__(session)
@@ -270,10 +237,11 @@ def print_hours(stories: int) -> None:
     print(f"\n### A simulated hour, {stories} stories watched, 9 new items a minute\n")
     print("| period | polls | requests | full walks | times fewer | without --refresh |")
     print("| --- | --- | --- | --- | --- | --- |")
+    full_walk = asyncio.run(hour(3600, stories))
     for period in (5, 60, 600):
         polls = len(range(0, 3600, period))
         requests = asyncio.run(hour(period, stories))
-        full = polls * asyncio.run(hour(3600, stories))
+        full = polls * full_walk
         without = asyncio.run(hour(period, stories, refresh=10_000.0))
         print(
             f"| {period} s | {polls} | {requests} | {full} | {full / requests:.0f} "

@@ -16,7 +16,7 @@ import resource
 import sys
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 

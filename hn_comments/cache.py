@@ -16,15 +16,12 @@ parent after the parent was asked for stays there (`newcomers`), and an item tha
 stale after it was asked for is stale when it arrives (`updated`).
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .models import Count, Item
 
-
-logger = logging.getLogger(__name__)
 
 LIVE, DELETED, DEAD, MISSING = Count(live=1), Count(deleted=1), Count(dead=1), Count(missing=1)
 NOTHING = Count()
@@ -169,12 +166,10 @@ class Cache:
             return
         counts = []
         for kid_id in known.kids:
-            kid = self.items.get(kid_id)
-            if kid is None or kid.stale or kid.below is None or kid.parent != item_id:
+            total = self.total(kid_id)
+            if total is None or self.items[kid_id].parent != item_id:
                 return
-            counts.append(kid.own)
-            if kid.below is not NOTHING:
-                counts.append(kid.below)
+            counts.append(total)
         known.below = Count.total(counts)
 
     def forget_totals(self, item_id: int) -> None:

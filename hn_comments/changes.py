@@ -7,8 +7,10 @@ Three cheap questions do it (https://github.com/HackerNews/API#live-data):
   each id above the `maxitem` of the last poll is read once; it names its parent, and if that
   is known the comment joins its tree. No added comment can be missed this way: `maxitem` is
   read before anything is walked, so a comment is either seen by the walk or above it. An id
-  that is not readable yet is asked for again for `PENDING_MEMORY` seconds: a comment can be
-  late by the time it takes to become readable, and where that takes longer, by --refresh.
+  that is `null` yet is asked for again for `PENDING_MEMORY` seconds: a comment can be late
+  by the time it takes to become readable, and where that takes longer, by --refresh. While
+  an id fails otherwise nothing is exact, since it may belong anywhere; after that time all
+  trees are walked to see where.
 - `updates` lists some 40 items that changed lately. Known ones become stale: the walk reads
   them again. It is only a hint. A death or deletion that it does not list, or that happens
   within a minute after it was listed for something else, is late by a minute, or --refresh.
@@ -90,8 +92,8 @@ class Changes:
             return f"new comments may be missing: {exc}"
         # After a long sleep, walking all trees again costs less than reading every id
         # since. And where maxitem went backwards, nobody knows what is new.
-        last = maxitem + 1 if self.maxitem is None else self.maxitem
-        if not 0 <= maxitem - last <= len(self.cache.items) - len(self.pending):
+        most = len(self.cache.items) - len(self.pending)
+        if self.maxitem is None or not 0 <= maxitem - self.maxitem <= most:
             if self.cache.items:
                 logger.debug(
                     "Reading everything: maxitem went from %s to %d", self.maxitem, maxitem
@@ -99,7 +101,7 @@ class Changes:
             self.cache.clear()
             self.pending.clear()
         else:
-            new = range(last + 1, maxitem + 1)
+            new = range(self.maxitem + 1, maxitem + 1)
             self.pending.update(dict.fromkeys(new, self.cache.clock()))
         self.maxitem = maxitem
         return None

@@ -94,27 +94,27 @@ class Stopper:
     """
     Stops the program when asked: by `stop`, or cleanly by the first SIGINT or SIGTERM.
 
-    A second signal leaves at once. So does the first where there is nothing to clean
-    up, before the polling: Python's own answer to Ctrl-C there would be a traceback.
+    A second signal leaves at once. Until `connect` there is nothing to clean up, and
+    `__main__` answers the first one so.
     """
 
     def __init__(self) -> None:
         self._signal: int | None = None
         self._stopped = False
         self._stop_polling: Callable[[], object] | None = None
-        # signal.signal() and not add_signal_handler(), which Windows does not have.
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, self._handle_signal)
 
     def connect(self, stop_polling: Callable[[], None]) -> None:
         """
-        Have *stop_polling* called in the running loop when it is time to stop.
+        Have *stop_polling* called in the running loop when it is time to stop, or a signal comes.
         """
         import asyncio
 
         self._stop_polling = functools.partial(
             asyncio.get_running_loop().call_soon_threadsafe, stop_polling
         )
+        # signal.signal() and not add_signal_handler(), which Windows does not have.
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, self._handle_signal)
         if self._stopped:
             stop_polling()
 
@@ -133,7 +133,7 @@ class Stopper:
         return None if self._signal is None else EXIT_SIGNAL + self._signal
 
     def _handle_signal(self, signum: int, _frame: FrameType | None) -> None:
-        if self._signal is not None or self._stop_polling is None:
+        if self._signal is not None:
             os._exit(EXIT_SIGNAL + signum)
         self._signal = signum
         self.stop()

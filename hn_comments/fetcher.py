@@ -106,13 +106,6 @@ class Session:
             self._resume_at = resume_at
             logger.debug("Sending nothing for %.1f seconds, as the server asks", seconds)
 
-    @property
-    def paused(self) -> bool:
-        """
-        Whether a server wants us to wait.
-        """
-        return self._resume_at > asyncio.get_running_loop().time()
-
     async def wait_out_pause(self) -> None:
         """
         Return when no server wants us to wait.
@@ -186,8 +179,7 @@ class URLFetcher:
         for _ in range(1 + MAX_REDIRECTS):
             await session.slots.acquire()
             try:
-                if session.paused:
-                    await session.wait_out_pause()
+                await session.wait_out_pause()
                 if self.max_fetches is not None and self.fetch_counter >= self.max_fetches:
                     raise FetchLimitExceeded(self.max_fetches)
                 self.fetch_counter += 1
