@@ -31,7 +31,8 @@ if TYPE_CHECKING:
         TooManyErrors,
     )
     from .fetcher import Session, URLFetcher
-    from .models import Count, Item, PollReport, PostReport, Settings
+    from .models import Comment, Count, Item, PollReport, PostReport, Settings
+    from .watch import Control, watch
 
 __version__ = "0.1.0"
 
@@ -40,7 +41,9 @@ __all__ = [
     "BadStatus",
     "BodyTooLarge",
     "CertificateInvalid",
+    "Comment",
     "ConnectionFailed",
+    "Control",
     "Count",
     "FetchError",
     "FetchLimitExceeded",
@@ -61,6 +64,7 @@ __all__ = [
     "URLFetcher",
     "__version__",
     "count_comments",
+    "watch",
 ]
 
 
@@ -69,7 +73,7 @@ def __getattr__(name: str) -> object:
     Import a public name from the module that defines it (PEP 562).
     """
     if name in __all__:
-        for module in ("errors", "models", "fetcher", "comments"):
+        for module in ("errors", "models", "fetcher", "comments", "watch"):
             found = vars(import_module(f".{module}", __name__)).get(name)
             if found is not None:
                 return found

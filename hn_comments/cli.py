@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from types import FrameType
 
 from .errors import BadProxy, TooManyErrors
@@ -35,9 +35,6 @@ EXIT_CODES = {"exact": EXIT_DONE, "partial": 3, "failed": EXIT_ERRORS}
 # A program that a signal ended has 128 and the signal's number as its exit code.
 EXIT_SIGNAL = 128
 
-# Comments a minute in the --demo: several in five seconds, also below the top five.
-DEMO_RATE = 400.0
-
 # Objects made since the last garbage collection that start the next one; Python's own is
 # 700. A pending comment has some ten, and cycles are rare: only failures make them.
 GC_THRESHOLD = 50_000
@@ -54,13 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     import asyncio
 
-    from .program import run
+    # Not in a coroutine: importing aiohttp would block its loop for a tenth of a second.
+    from .watch import Control, watch
 
-    demo = None
-    if settings.demo:
-        from .simulator import Simulator, World
-
-        demo = Simulator(World(rate=DEMO_RATE))
+    control = Control()
     code = None
     # The collector would walk thousands of pending tasks again and again, a fifth of the
     # time of a cold walk. What is imported by now stays anyway.
@@ -68,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(GC_THRESHOLD)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(run(settings, demo=demo, publish=printer.publish, connect=stopper.connect))
+            runner.run(publish(watch(settings, control=control), stopper, control.stop, printer))
     except TooManyErrors:
         logger.error("Error detected, quitting")
         code = EXIT_ERRORS
@@ -76,6 +70,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger.error("%s", exc)
         code = EXIT_USAGE
     return stopper.exit_code or code or printer.exit_code
+
+
+async def publish(
+    reports: AsyncIterable[PollReport],
+    stopper: "Stopper",
+    stop_polling: Callable[[], None],
+    printer: "Printer",
+) -> None:
+    """
+    Print each report as it comes, until there are no more.
+    """
+    stopper.connect(stop_polling)
+    async for report in reports:
+        printer.publish(report)
 
 
 def loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":

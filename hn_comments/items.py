@@ -8,6 +8,9 @@ from .errors import MalformedItem
 from .models import Item
 
 
+# The last second of the year 9999: no calendar here goes further.
+MAX_TIME = 253_402_300_799
+
 # Ids above this fit no database column, and no item of Hacker News for ages.
 MAX_ID = 2**63 - 1
 
@@ -39,12 +42,15 @@ def parse_item(path: str, item_id: int, value: Any) -> Item | None:
         raise MalformedItem(path, f"the answer is item {str(value.get('id'))[:40]}")
     return Item(
         id=item_id,
+        type=_text(value.get("type")),
+        time=_time(value.get("time")),
         kids=parse_ids(path, value["kids"]) if "kids" in value else (),
         parent=_number(value.get("parent")),
         deleted=value.get("deleted") is True,
         dead=value.get("dead") is True,
         by=_text(value.get("by")),
         title=_text(value.get("title")),
+        text=_text(value.get("text")),
         url=_text(value.get("url")),
         score=_number(value.get("score")),
         descendants=_number(value.get("descendants")),
@@ -57,3 +63,7 @@ def _text(value: Any) -> str | None:
 
 def _number(value: Any) -> int | None:
     return value if type(value) is int and abs(value) <= MAX_ID else None
+
+
+def _time(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value <= MAX_TIME else None

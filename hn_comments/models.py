@@ -27,6 +27,7 @@ class Settings:
     posts: tuple[int, ...] = ()
     stories: str = "top"
     limit: int = 5
+    follow: float = 0.0
 
     period: float = 5.0
     polls: int | None = None
@@ -40,15 +41,20 @@ class Settings:
     retries: int = 3
     max_fetches: int | None = None
     full_walk: bool = False
-    refresh: float = 900.0
+    refresh: float = 86400.0
 
     on_error: OnError = "partial"
     max_errors: int = 3
 
     format: Literal["text", "json", "csv"] = "text"
+    output: str | None = None
     changes_only: bool = False
+    comments: bool = False
+    live: bool = False
     quiet: bool = False
     verbose: bool = False
+
+    history: str | None = None
 
     @property
     def list_name(self) -> str:
@@ -62,15 +68,20 @@ class Settings:
 class Item:
     """
     An item of the API, checked. Absent fields, and those of a wrong type, are None.
+
+    *time* is in seconds since 1970, in UTC; *text* is HTML, as the API gives it.
     """
 
     id: int
+    type: str | None = None
+    time: int | None = None
     kids: tuple[int, ...] = ()
     parent: int | None = None
     deleted: bool = False
     dead: bool = False
     by: str | None = None
     title: str | None = None
+    text: str | None = None
     url: str | None = None
     score: int | None = None
     descendants: int | None = None
@@ -134,14 +145,23 @@ class Count:
 class PostReport:
     """
     What one poll found out about one post. *count* is None where the post was unreadable.
+
+    *rank* is None for a post that has left the list. *disputed* says that Hacker News' own
+    number differs from an exact count, and that this is not just a moment's delay.
+    *last_hour* is how many of the comments were written in the hour before the poll, *hours*
+    how many in each hour since the post was (the last 48 at most, the newest last; only with
+    `Settings.live`).
     """
 
-    rank: int
+    rank: int | None
     id: int
     item: Item | None
     count: Count | None
     new: int | None
     error: str | None
+    disputed: bool = False
+    last_hour: int | None = None
+    hours: tuple[int, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -150,17 +170,26 @@ class PostReport:
         return "exact" if self.count.exact else "partial"
 
     @property
-    def disputed(self) -> bool:
-        """
-        Whether an exact count differs from Hacker News' own number of live comments.
-        """
-        return (
-            self.count is not None
-            and self.item is not None
-            and self.item.descendants is not None
-            and self.count.exact
-            and self.count.live != self.item.descendants
-        )
+    def link(self) -> str:
+        return link(self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """
+    A comment that is new since the last poll: the *item*, and where it was written.
+
+    *story* is the post that was polled, *parent_by* who wrote what this is a reply to.
+    """
+
+    item: Item
+    story: int
+    title: str | None
+    parent_by: str | None
+
+    @property
+    def link(self) -> str:
+        return link(self.item.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +199,10 @@ class PollReport:
 
     *started* is in UTC, *seconds* the poll's length, *skipped* the ticks skipped since the
     program started. *mode* says whether everything was read or only what changed, *changed*
-    how many comments are new or changed, *drift* by how many comments the refreshed stories
-    differed from what was remembered. *error* says why the poll failed or ended early.
+    how many comments are new or changed, *drift* by how many comments the posts that were
+    walked again differed from what was remembered, *refused* how many requests the server
+    refused. *comments* are the new ones, oldest first, if the settings ask for them. *error*
+    says why the poll failed or ended early.
     """
 
     poll: int
@@ -187,6 +218,8 @@ class PollReport:
     drift: int
     failed: bool
     error: str | None
+    refused: int = 0
+    comments: tuple[Comment, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -215,3 +248,10 @@ class PollError:
 
     poll: str
     message: str
+
+
+def link(item_id: int) -> str:
+    """
+    Return the page of an item.
+    """
+    return f"https://news.ycombinator.com/item?id={item_id}"

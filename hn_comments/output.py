@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from .models import PollReport, PostReport, Settings
@@ -15,7 +15,8 @@ from .models import PollReport, PostReport, Settings
 
 STORY_FIELDS = (
     "poll", "time", "list", "rank", "id", "title", "by", "url", "score", "comments", "live",
-    "deleted", "dead", "missing", "descendants", "new", "status", "error",
+    "deleted", "dead", "missing", "descendants", "new", "status", "error", "kind",
+    "created", "link", "last_hour",
 )  # fmt: skip
 
 # What moves a terminal's cursor or breaks a line (C0, DEL, C1, line and paragraph
@@ -89,12 +90,21 @@ def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
         new=story.new,
         status=story.status,
         error=clean(story.error) if story.error else None,
+        link=story.link,
+        last_hour=story.last_hour,
     )
     if story.item is not None:
         item = story.item
-        for name, text in (("title", item.title), ("by", item.by), ("url", item.url)):
+        for name, text in (
+            ("title", item.title),
+            ("by", item.by),
+            ("url", item.url),
+            ("kind", item.type),
+        ):
             fields[name] = clean(text) if text is not None else None
         fields.update(score=item.score, descendants=item.descendants)
+        if item.time is not None:
+            fields["created"] = utc_time(datetime.fromtimestamp(item.time, UTC))
     if story.count is not None:
         for name in ("comments", "live", "deleted", "dead", "missing"):
             fields[name] = getattr(story.count, name)
@@ -119,6 +129,7 @@ def poll_fields(report: PollReport) -> dict[str, Any]:
         "drift": report.drift,
         "status": report.status,
         "errors": [clean(error) for error in report.errors],
+        "refused": report.refused,
     }
 
 

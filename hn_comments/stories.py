@@ -19,7 +19,7 @@ from .comments import Walk
 from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
 from .fetcher import URLFetcher
 from .items import parse_ids
-from .models import Count, PollReport, PostReport, Settings
+from .models import Count, Item, PollReport, PostReport, Settings
 from .tasks import gather_or_stop
 
 
@@ -243,4 +243,18 @@ class Poll:
             count=count,
             new=self.known.replace(walk.post_id, count.comments) if count and count.exact else None,
             error=count.error if count else str(result or error),
+            disputed=is_disputed(walk.post, count),
         )
+
+
+def is_disputed(item: Item | None, count: Count | None) -> bool:
+    """
+    Return whether an exact count differs from Hacker News' own number of live comments.
+    """
+    return (
+        count is not None
+        and item is not None
+        and item.descendants is not None
+        and count.exact
+        and count.live != item.descendants
+    )

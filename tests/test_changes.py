@@ -249,7 +249,7 @@ async def test_refresh_measures_the_drift() -> None:
         world.updates.clear()
 
         before = await watcher.poll()
-        report = await watcher.check(seconds=901)
+        report = await watcher.check(seconds=86401)
 
     assert before.stories[0].new == 0
     assert (report.drift, report.stories[0].new) == (1, -1)

@@ -110,7 +110,7 @@ async def test_transient_errors_are_retried(fault: str, error: type[FetchError])
     """Twice wrong, then right: three requests. For ever wrong: an error that says how often."""
     async with client(thread({1: [2], 2: [3]}), retries=2) as (simulator, fetcher):
         simulator.fail("item/2", fault, times=2)
-        assert await fetcher.fetch_item(2) == Item(id=2, kids=(3,), parent=1)
+        assert await fetcher.fetch_item(2) == Item(id=2, type="comment", kids=(3,), parent=1)
         assert (fetcher.fetch_counter, fetcher.retry_counter) == (3, 2)
 
         simulator.fail("item/2", fault)
@@ -189,7 +189,7 @@ async def test_slow_answer_is_a_timeout() -> None:
     """No answer within the fetch timeout; retried, like any hiccup."""
     async with client(thread({}), retries=1, fetch_timeout=50 * MS) as (simulator, fetcher):
         simulator.fail("item/1", "hang", times=1)
-        assert await fetcher.fetch_item(1) == Item(id=1)
+        assert await fetcher.fetch_item(1) == Item(id=1, type="story")
 
         simulator.fail("item/1", "hang")
         with pytest.raises(FetchTimeout):
@@ -397,8 +397,11 @@ async def test_item_keeps_what_is_used(mocked: aioresponses) -> None:
         "url": "http://www.getdropbox.com/u/2/screencast.html",
         "score": 111,
         "descendants": 71,
+        "time": 1175714200,
+        "type": "story",
+        "text": "<p>Hello",
     }
-    answer(mocked, "item/8863.json", payload={**fields, "time": 1175714200, "type": "story"})
+    answer(mocked, "item/8863.json", payload={**fields, "unknown": 1})
 
     async with mocked_fetcher() as fetcher:
         item = await fetcher.fetch_item(8863)
@@ -434,4 +437,4 @@ async def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv("no_proxy", raising=False)
 
         async with Session(Settings(api_url="http://hn.invalid/v0")) as session:
-            assert await URLFetcher(session).fetch_item(1) == Item(id=1, kids=(2,))
+            assert await URLFetcher(session).fetch_item(1) == Item(id=1, type="story", kids=(2,))

@@ -13,6 +13,8 @@ from hn_comments.output import STORY_FIELDS, clean, format_header, format_report
 
 ITEM = Item(
     id=8863,
+    type="story",
+    time=1175714200,
     by="dhouston",
     title="My YC app: Dropbox",
     url="http://www.getdropbox.com/",
@@ -105,7 +107,7 @@ def test_control_characters_never_reach_a_terminal() -> None:
 
 def test_json_lines() -> None:
     """A line per post, then one for the poll, with the fields in their order."""
-    story, end = lines(poll(post(new=3)), format="json")
+    story, end = lines(poll(post(new=3, last_hour=2)), format="json")
 
     assert json.loads(story) == {
         "type": "story",
@@ -127,6 +129,10 @@ def test_json_lines() -> None:
         "new": 3,
         "status": "exact",
         "error": None,
+        "kind": "story",
+        "created": "2007-04-04T19:16:40Z",
+        "link": "https://news.ycombinator.com/item?id=8863",
+        "last_hour": 2,
     }
     assert list(json.loads(story)) == ["type", *STORY_FIELDS]
     assert json.loads(end) == {
@@ -144,6 +150,7 @@ def test_json_lines() -> None:
         "drift": 0,
         "status": "exact",
         "errors": [],
+        "refused": 0,
     }
 
 
@@ -154,7 +161,7 @@ def test_json_of_what_is_not_known() -> None:
     )[::2]
 
     fields = json.loads(story)
-    known = {"type", "poll", "time", "list", "rank", "id", "status", "error"}
+    known = {"type", "poll", "time", "list", "rank", "id", "status", "error", "link"}
     assert {name for name, value in fields.items() if value is not None} == known
     assert (fields["status"], fields["error"]) == ("failed", "HTTP 500")
     assert json.loads(end)["errors"] == ["post 8863: HTTP 500"]

@@ -1,0 +1,119 @@
+"""
+The engine as one asynchronous iterator: `async for report in watch(settings)`.
+
+It puts the parts together: one session, one memory, a fetcher per poll, and the poller
+that runs them. The command line is its first user; it has nothing that a library user has
+not. `cli` imports this module only when there is something to run: aiohttp is slow to import.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any
+
+from .errors import PollFailed
+from .fetcher import Session, URLFetcher
+from .models import PollReport, Settings
+from .poller import Poller
+from .stories import Memory, Poll
+from .tasks import stop_tasks
+
+
+logger = logging.getLogger(__name__)
+
+# Comments a minute in the demo: several in five seconds, also below the top five.
+DEMO_RATE = 400.0
+
+
+class Control:
+    """
+    What can be asked of a `watch` while it runs, in its own event loop.
+    """
+
+    def __init__(self) -> None:
+        self._poller: Poller | None = None
+        self._stopped = False
+
+    def connect(self, poller: Poller) -> None:
+        """
+        Take charge of *poller*; `watch` does this.
+        """
+        self._poller = poller
+        if self._stopped:
+            poller.stop()
+
+    def stop(self) -> None:
+        """
+        Stop polling: what was finished is still reported, then the iterator ends.
+        """
+        self._stopped = True
+        if self._poller is not None:
+            self._poller.stop()
+
+
+async def watch(
+    settings: Settings | None = None, *, control: Control | None = None
+) -> AsyncGenerator[PollReport]:
+    """
+    Yield a report for each poll, as it ends.
+
+    Polls go on while the caller is busy with a report, but at most `max_running` wait to be
+    taken. Leaving the loop stops everything; use `contextlib.aclosing` to wait for that.
+
+    Raises:
+        TooManyErrors: if as many polls in a row failed as the settings allow.
+        BadProxy: if the environment names a proxy that cannot be used.
+    """
+    settings = settings or Settings()
+    # Bounded by the poller: a poll has not ended before its report was taken.
+    reports: asyncio.Queue[PollReport | None] = asyncio.Queue()
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.demo:
+            from .simulator import Simulator, World
+
+            demo = await stack.enter_async_context(Simulator(World(rate=DEMO_RATE)))
+            settings = dataclasses.replace(settings, api_url=demo.url)
+        session = await stack.enter_async_context(Session(settings))
+        memory = Memory()
+
+        def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
+            logger.info("Calculating comments for %s. (%d)", describe_posts(settings), number)
+            fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
+            one_poll = Poll(fetcher, settings, memory=memory, number=number, skipped=skipped)
+            return deliver(one_poll, reports)
+
+        poller = Poller(poll, settings)
+        if control is not None:
+            control.connect(poller)
+        running = asyncio.create_task(poller.run(), name="poller")
+        running.add_done_callback(lambda _: reports.put_nowait(None))
+        try:
+            while (report := await reports.get()) is not None:
+                yield report
+                reports.task_done()
+            await running
+        finally:
+            await stop_tasks([running])
+
+
+async def deliver(poll: Poll, reports: asyncio.Queue[PollReport | None]) -> None:
+    """
+    Run *poll* until its report was taken.
+    """
+    try:
+        await poll.run(reports.put_nowait)
+    except PollFailed:
+        await reports.join()
+        raise
+    await reports.join()
+
+
+def describe_posts(settings: Settings) -> str:
+    """
+    Return what is polled, as in "top 5 stories" or "2 posts".
+    """
+    if settings.posts:
+        return f"{len(settings.posts)} post{'s' if len(settings.posts) > 1 else ''}"
+    return f"{settings.stories} {settings.limit} stories"
