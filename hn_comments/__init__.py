@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         PollFailed,
         RateLimited,
         RedirectRefused,
+        StillUnreadable,
         TooManyErrors,
     )
     from .fetcher import Session, URLFetcher
@@ -60,6 +61,7 @@ __all__ = [
     "RedirectRefused",
     "Session",
     "Settings",
+    "StillUnreadable",
     "TooManyErrors",
     "URLFetcher",
     "__version__",

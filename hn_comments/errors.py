@@ -12,6 +12,7 @@ HNCommentsError
         BodyTooLarge        ... but more bytes than we are willing to read
         RedirectRefused     ... but a redirect to another host
     MalformedItem           JSON, but not a usable item
+    StillUnreadable         an item failed again and again; this time it was not asked for
     NoSuchItem              the post to count is `null`
     BadProxy                the environment names a proxy that cannot be used
     FetchLimitExceeded      the poll has used up its requests
@@ -125,6 +126,16 @@ class MalformedItem(HNCommentsError):
         super().__init__(f"{path}: {problem}")
 
 
+class StillUnreadable(HNCommentsError):
+    """
+    An item failed in the last polls, for this *reason*; nothing was sent.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
 class NoSuchItem(HNCommentsError):
     """
     The API answers `null` for the post *item_id*: it is not there, or not readable now.
@@ -183,4 +194,4 @@ class TooManyErrors(HNCommentsError):
 
 
 # What makes one item unreadable, and leaves the rest of a poll as it is.
-UNREADABLE = (FetchError, MalformedItem, FetchLimitExceeded)
+UNREADABLE = (FetchError, MalformedItem, FetchLimitExceeded, StillUnreadable)

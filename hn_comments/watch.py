@@ -15,9 +15,10 @@ from typing import Any
 
 from .errors import PollFailed
 from .fetcher import Session, URLFetcher
+from .memory import Memory
 from .models import PollReport, Settings
 from .poller import Poller
-from .stories import Memory, Poll
+from .stories import Poll
 from .tasks import stop_tasks
 
 

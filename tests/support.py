@@ -13,8 +13,9 @@ from typing import Any
 import aiohttp
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
+from hn_comments.memory import Memory
 from hn_comments.simulator import Simulator, World
-from hn_comments.stories import Memory, Poll
+from hn_comments.stories import Poll
 
 
 # Times in tests are multiples of this; a slow machine can make it longer.

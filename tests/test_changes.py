@@ -9,7 +9,7 @@ import pytest
 
 from hn_comments import Count, PollReport, URLFetcher
 from hn_comments.simulator import Simulator, World
-from hn_comments.stories import Memory
+from hn_comments.memory import Memory
 
 from .support import Clock, client, front_page, poll_once
 

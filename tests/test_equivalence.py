@@ -21,7 +21,7 @@ from hn_comments.cache import classify
 from hn_comments.items import parse_item
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import answer
-from hn_comments.stories import Memory
+from hn_comments.memory import Memory
 
 from .support import Clock, poll_once
 

@@ -8,7 +8,8 @@ import pytest
 from hn_comments import PollFailed, PollReport, Settings, URLFetcher
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
-from hn_comments.stories import MAX_KNOWN, KnownCounts, Memory, Poll
+from hn_comments.memory import Memory
+from hn_comments.stories import Poll
 
 from .support import DEADLINE, MS, client, eventually, front_page, poll_once, thread
 
