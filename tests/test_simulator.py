@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from random import Random
 from statistics import mean, median, quantiles
 from typing import Any
 
@@ -15,12 +16,21 @@ import pytest
 
 from hn_comments.simulator import FAULTS, Simulator, World
 from hn_comments.simulator.command import main
+from hn_comments.simulator.forest import is_live
 from hn_comments.simulator.paths import answer, list_stories
 
-from .support import DEADLINE, MS, eventually, front_page, thread
+from .support import DEADLINE, MS, Clock, eventually, front_page, thread
 
 
 SIMULATOR = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments.simulator.command"]
+
+
+# A Tuesday in November 2023.
+NOON = 1_700_000_000
+
+
+def noon() -> float:
+    return NOON
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +95,7 @@ def check(world: World) -> None:
         if entry.get("dead"):
             assert entry["by"]
             assert entry["text"] in {"[dead]", "[flagged]"}
-    for story in world.threads:
-        below = list(world.walk(story))
-        live = [kid for kid in below if World._is_live(item(world, kid))]
-        assert sorted(below) == sorted(world.threads[story])
-        assert item(world, story)["descendants"] == len(live)
+    check_stories(world)
 
 
 def test_promises_are_kept_while_it_grows() -> None:
@@ -119,7 +125,8 @@ def test_updates_name_what_changed() -> None:
 
 def test_same_seed_same_world() -> None:
     """Also after growing; another seed makes another one."""
-    one, same, other = World(seed=7, stories=5), World(seed=7, stories=5), World(stories=5)
+    one, same = World(seed=7, stories=5, now=noon), World(seed=7, stories=5, now=noon)
+    other = World(stories=5, now=noon)
     for world in (one, same, other):
         for _ in range(200):
             world.grow()
@@ -140,6 +147,188 @@ def test_growth_follows_the_clock() -> None:
 
     assert 10 <= after[0] - before[0] <= 15
     assert after[1] == before[1]
+
+
+def quiet_world(size: int = 200, **settings: Any) -> tuple[World, Clock]:
+    """Return a world whose last change is long ago, and its clock."""
+    clock = Clock()
+    world = World(stories=0, clock=clock, now=noon, **settings)
+    for _ in range(3):
+        world.top.append(world.add_story(score=100))
+    for number in range(size):
+        world.add_reply(world.top[number % 3])
+    clock.now += 1000
+    world.updates.clear()
+    return world, clock
+
+
+def views(world: World, path: str, number: int = 200) -> list[Any]:
+    return [answer(world, path) for _ in range(number)]
+
+
+def test_lists_and_counts_are_late_but_not_for_long() -> None:
+    """A comment and maxitem are there before its parent lists it; twice the lag later all is."""
+    world, clock = quiet_world(lag=5)
+    story = world.top[0]
+    known = item(world, story)["descendants"]
+    comments = [world.add_comment(story) for _ in range(50)]
+
+    assert answer(world, "maxitem") == comments[-1]
+    clock.now += 2.5
+    listed = [len(set(comments) & set(view["kids"])) for view in views(world, f"item/{story}")]
+    counted = {view["descendants"] - known for view in views(world, f"item/{story}")}
+    assert 0 in listed
+    assert 5 < max(listed) < 45
+    assert 5 < max(counted) < 45
+    # Which ones are late is not a matter of when one asks.
+    assert len({tuple(view["kids"]) for view in views(world, f"item/{story}")}) < 60
+
+    clock.now += 7.6
+    assert views(world, f"item/{story}") == [item(world, story)] * 200
+    assert item(world, story)["descendants"] == known + 50
+
+
+def test_answers_can_be_as_old_as_the_lag_and_no_older() -> None:
+    """Each replica was true once: a new comment is null for a moment, a dead one alive."""
+    world, clock = quiet_world(lag=5)
+    old = world.threads[world.top[0]][0]
+    was = dict(item(world, old))
+    new = world.add_comment(world.top[1])
+    world.kill(old)
+
+    seen = Counter[float]()
+    for tenth in range(60):
+        clock.now += 0.1
+        for view in views(world, f"item/{new}", 20):
+            assert view in (None, item(world, new))
+            seen[tenth // 10] += view is None
+        for view in views(world, f"item/{old}", 20):
+            assert view in (was, item(world, old))
+
+    assert seen[0] > seen[1] > seen[3] > 0
+    assert seen[5] == 0
+
+
+def test_without_lag_answers_are_the_truth() -> None:
+    """At once, and always."""
+    world, _ = quiet_world()
+    new = world.add_comment(world.top[0])
+
+    for item_id in (new, world.top[0]):
+        assert views(world, f"item/{item_id}", 5) == [item(world, item_id)] * 5
+    assert set(views(world, "maxitem")) == {new}
+
+
+def test_same_seed_same_delays() -> None:
+    """Also when more was asked in between."""
+    shown = []
+    for questions in (1, 7):
+        world, clock = quiet_world(lag=5, seed=3)
+        new = {world.add_comment(world.top[0]) for _ in range(20)}
+        views(world, f"item/{world.top[0]}", questions)
+        clock.now += 5.001  # every answer holds them all, some not listed
+        clock.now -= 2
+        shown.append(max(len(new & set(v["kids"])) for v in views(world, f"item/{world.top[0]}")))
+
+    assert shown[0] == shown[1] > 0
+
+
+def test_maxitem_flaps() -> None:
+    """One replica knows all, the other is one to three ids behind."""
+    world, _ = quiet_world(flap=True)
+    largest = max(world.items)
+
+    seen = Counter(views(world, "maxitem"))
+
+    assert seen.keys() == {largest, largest - 1, largest - 2, largest - 3}
+    assert 60 < seen[largest] < 140
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_updates_forget(size: int) -> None:
+    """They hold the latest ids, as many as they were told."""
+    world, _ = quiet_world(updates_size=size)
+    touched = world.threads[world.top[0]][:5]
+    for item_id in touched:
+        world.touch(item_id)
+
+    assert answer(world, "updates")["items"] == touched[::-1][:size]
+
+
+def test_silent_changes_keep_every_promise() -> None:
+    """Deaths, revivals, moves and removals at random: counts stay true, `updates` empty."""
+    world, _ = quiet_world()
+    chance = Random(0)
+    removed = set()
+    for _ in range(400):
+        comments = [i for i, entry in world.items.items() if entry and "parent" in entry]
+        comment, parent = chance.choice(comments), chance.choice([*comments, *world.top])
+        tree = {comment, *world.walk(comment)}
+        if parent in tree:
+            with pytest.raises(ValueError, match="is a reply to"):
+                world.move(comment, parent)
+        match chance.randrange(10):
+            case 0 if chance.random() < 1 / 4:
+                world.remove(comment)
+                removed.add(comment)
+                assert world.items[comment] is None
+            case 1 if parent not in tree and chance.random() < 1 / 4:
+                world.remove(comment, parent=parent)
+                removed.add(comment)
+                assert item(world, comment)["parent"] == parent
+            case 2 | 3 | 4 if parent not in tree:
+                world.move(comment, parent)
+                removed.discard(comment)
+            case 5 | 6:
+                world.kill(comment, quietly=True)
+            case 7:
+                world.delete(comment, quietly=True)
+            case 8 | 9:
+                world.revive(comment, quietly=True)
+        check_stories(world)
+        assert not world.updates
+
+    assert removed
+    assert not removed & {kid for story in world.threads for kid in world.walk(story)}
+
+
+def check_stories(world: World) -> None:
+    for story in world.threads:
+        below = list(world.walk(story))
+        assert sorted(below) == sorted(world.threads[story])
+        assert item(world, story)["descendants"] == sum(is_live(item(world, kid)) for kid in below)
+
+
+def test_revival_restores_what_was_said() -> None:
+    """By the same author; and `updates` says so, unless it is silent."""
+    world, _ = quiet_world()
+    comment = world.threads[world.top[0]][0]
+    before = dict(item(world, comment))
+
+    world.kill(comment)
+    world.delete(comment)
+    assert item(world, comment).keys() == before.keys() - {"by", "text"} | {"deleted"}
+    world.updates.clear()
+    world.revive(comment)
+
+    assert item(world, comment) == before
+    assert answer(world, "updates")["items"] == [comment, world.top[0]]
+
+
+def test_moves_to_another_story_take_the_replies_along() -> None:
+    """Both stories' `descendants` are right at once."""
+    world = front_page(0, 3)
+    one, other = world.top
+    comment = world.add_comment(one)
+    dead = world.add_comment(world.add_comment(comment))
+    world.kill(dead)
+
+    world.move(comment, other)
+
+    assert (item(world, one)["kids"], item(world, one)["descendants"]) == ([], 0)
+    assert item(world, other)["descendants"] == 3 + 2
+    assert item(world, comment)["parent"] == other
+    assert world.story_of(dead) == other
 
 
 def test_lists() -> None:
