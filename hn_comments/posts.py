@@ -68,7 +68,7 @@ class Post:
             discussion.proof.note(count.live, discussion.tree.clock())
             if discussion.is_walking:
                 self._end_walk(upto)
-        if found.reason:
+        if found.reason and not discussion.tree.all_fresh:
             count = Count.total([count, Count(unread=1, reason=found.reason)])
         self.result = count
 

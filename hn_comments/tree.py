@@ -97,6 +97,13 @@ class Tree:
         """
         return self.total(self.post_id) is not None
 
+    @property
+    def all_fresh(self) -> bool:
+        """
+        Whether this poll has read everything itself.
+        """
+        return len(self.fresh) >= len(self.nodes)
+
     def begin_poll(self) -> None:
         """
         Forget what the last poll did, and have read again who does not list a comment yet.

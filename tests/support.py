@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
+from hn_comments.changes import RECENT
 from hn_comments.memory import Memory
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
@@ -31,6 +32,11 @@ COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments"]
 def front_page(*sizes: int) -> World:
     """Return a world with one story for each size, of so many live comments."""
     world = World(stories=0)
+    # As on a real site, the ids just before ours belong to others.
+    other = world.add_story(score=1)
+    for _ in range(RECENT):
+        world.add_comment(other)
+    world.updates.clear()
     for size in sizes:
         story = world.add_story(score=100)
         world.top.append(story)
