@@ -6,10 +6,14 @@ A world itself changes at once. What is here makes its answers late: `paths` ask
 
 import random
 from collections.abc import Callable
-from typing import Any
+from copy import deepcopy
+from typing import Any, TypeVar
 
 
 Item = dict[str, Any]
+
+# What is kept for an item: until when it matters, and what it is.
+Entry = TypeVar("Entry", bound=tuple[Any, ...])
 
 # By how many ids the replica that is behind is behind, at most.
 MAX_BEHIND = 3
@@ -44,46 +48,39 @@ class Replicas:
         self._past: dict[int, list[tuple[float, Item | None]]] = {}
         # For each parent the comments that it does not list yet, and until when.
         self._late_kids: dict[int, list[tuple[float, int]]] = {}
-        # For each story the changes to `descendants` that do not show yet: from, until, by.
+        # For each story the changes to `descendants` that do not show: until, since, by.
         self._late_counts: dict[int, list[tuple[float, float, int]]] = {}
 
     def remember(self, item_id: int, item: Item | None) -> None:
         """
         Keep what *item* is until now, for answers that are old; call it before a change.
         """
-        if not self.lag:
-            return
-        copy = {**item, "kids": [*item["kids"]]} if item and "kids" in item else item and {**item}
-        self._recent_past(item_id).append((self._moment(), copy))
+        if self.lag:
+            self._recent(self._past, item_id).append((self._moment(), deepcopy(item)))
 
     def list_late(self, parent: int, kid: int) -> None:
         """
         Keep *kid* out of what *parent* lists, for a while.
         """
         if self.lag:
-            moment = self._moment()
-            late = [entry for entry in self._late_kids.get(parent, []) if self._matters(entry[0])]
-            late.append((moment + self._delays.uniform(0, self.lag), kid))
-            self._late_kids[parent] = late
+            self._recent(self._late_kids, parent).append((self._soon(), kid))
 
     def count_late(self, story: int, number: int) -> None:
         """
         Keep a change by *number* out of a story's `descendants`, for a while.
         """
         if self.lag:
-            moment = self._moment()
-            late = [entry for entry in self._late_counts.get(story, []) if self._matters(entry[1])]
-            late.append((moment, moment + self._delays.uniform(0, self.lag), number))
-            self._late_counts[story] = late
+            entry = (self._soon(), self._moment(), number)
+            self._recent(self._late_counts, story).append(entry)
 
     def view(self, item_id: int, item: Item | None) -> Item | None:
         """
-        Return *item* as one of the replicas shows it.
+        Return *item* as one of the replicas shows it: itself if none lags, else a copy.
         """
         if not self.lag:
             return item
         then = self._moment() - max(0.0, self._ages.uniform(-self.lag, self.lag))
-        shown = next((was for until, was in self._recent_past(item_id) if until > then), item)
+        shown = next((was for until, was in self._past.get(item_id, ()) if until > then), item)
         return shown and self._without_late(item_id, shown, then)
 
     def maxitem(self, largest: int) -> int:
@@ -95,25 +92,26 @@ class Replicas:
         return largest
 
     def _without_late(self, item_id: int, item: Item, then: float) -> Item:
-        hidden = {kid for until, kid in self._late_kids.get(item_id, []) if then < until}
+        hidden = {kid for until, kid in self._late_kids.get(item_id, ()) if then < until}
         uncounted = sum(
-            number for since, until, number in self._late_counts.get(item_id, ())
+            number for until, since, number in self._late_counts.get(item_id, ())
             if since <= then < until
         )  # fmt: skip
         shown = dict(item)
-        if hidden:
-            shown["kids"] = [kid for kid in item.get("kids", []) if kid not in hidden]
+        if "kids" in shown:
+            shown["kids"] = [kid for kid in item["kids"] if kid not in hidden]
         if uncounted and "descendants" in shown:
             shown["descendants"] -= uncounted
         return shown
 
-    def _recent_past(self, item_id: int) -> list[tuple[float, Item | None]]:
-        past = self._past.setdefault(item_id, [])
-        past[:] = [entry for entry in past if self._matters(entry[0])]
-        return past
+    def _soon(self) -> float:
+        return self._moment() + self._delays.uniform(0, self.lag)
 
-    def _matters(self, until: float) -> bool:
+    def _recent(self, entries: dict[int, list[Entry]], item_id: int) -> list[Entry]:
         """
-        Return whether an answer of any age that there is can still show it.
+        Return those entries of an item that an answer, however old, can still show.
         """
-        return until > self._moment() - self.lag
+        oldest = self._moment() - self.lag
+        recent = [entry for entry in entries.get(item_id, ()) if entry[0] > oldest]
+        entries[item_id] = recent
+        return recent
