@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from .errors import FetchLimitExceeded, HNCommentsError, StillUnreadable
 from .models import Count, Item
-from .proof import Proof
+from .proof import LAG, Proof
 from .tree import MISSING, UNREAD, YOUTH, Tree
 
 
@@ -94,7 +94,8 @@ class Discussion:
         for item_id, (due, _) in self.again.items():
             if due <= now:
                 self.tree.mark_stale(item_id)
-        if self.proof.doubted or now - self.checked_at >= CHECK_AGAIN:
+        check_again = LAG if self.proof.lags else CHECK_AGAIN
+        if self.proof.doubted or now - self.checked_at >= check_again:
             self.tree.mark_stale(self.post_id)
 
     def put(self, item_id: int, item: Item | None) -> None:

@@ -25,11 +25,13 @@ class Proof:
     """
     What is known about one post's `descendants`.
 
-    *gap* is by how much `live` exceeded it after the last whole walk, *doubted* whether it
-    did not fit when it was last read. No walk for that reason before *walk_again_at*.
+    *gap* is by how much `live` exceeded it after the last whole walk, *lags* whether it was
+    only believed because it may lag, *doubted* whether it did not fit when it was last read.
+    No walk for that reason before *walk_again_at*.
     """
 
     gap: int = 0
+    lags: bool = False
     doubted: bool = False
     patience: float = 0.0
     walk_again_at: float = 0.0
@@ -62,6 +64,7 @@ class Proof:
         live = self.live or 0
         if live == descendants:
             self.gap = 0
+        self.lags = live - descendants != self.gap
         if self._fits(descendants, self.gap, lately) or now < self.walk_again_at:
             self.doubted = False
             return "believed"
@@ -81,7 +84,7 @@ class Proof:
         elif self.doubted:
             self.patience = min(max(PATIENCE, 2 * self.patience), refresh)
             self.walk_again_at = now + self.patience
-        self.doubted = False
+        self.doubted = self.lags = False
         self.gap = 0
         if descendants is not None and not self._fits(descendants, 0, lately):
             self.gap = (self.live or 0) - descendants

@@ -297,8 +297,9 @@ class Tree:
             self.mark_stale(comment.parent or 0)
         elif node.own is not UNREAD and node.own is not MISSING:
             return False
-        # The post has another `descendants` now.
-        self.mark_stale(self.post_id)
+        if self.known:
+            # The post has another `descendants` now.
+            self.mark_stale(self.post_id)
         self._put(comment.id, comment, joins=True)
         return True
 

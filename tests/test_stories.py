@@ -6,9 +6,9 @@ from contextlib import suppress
 import pytest
 
 from hn_comments import PollFailed, PollReport, Settings, URLFetcher
+from hn_comments.memory import LAST_COUNTS, Memory
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
-from hn_comments.memory import LAST_COUNTS, Memory
 from hn_comments.stories import Poll
 
 from .support import DEADLINE, MS, client, eventually, front_page, poll_once, thread
