@@ -81,7 +81,7 @@ class Histories(RuleBasedStateMachine):
         self.events = 0
         self.silent = False
         self.late = 0.0
-        self.keeps_quiet = False
+        self.keeps_quiet = self.breaks = False
         self.truths: dict[int, list[tuple[float, int]]] = {}
 
     @initialize(
@@ -89,10 +89,12 @@ class Histories(RuleBasedStateMachine):
         size=st.sampled_from((40, 40, 3, 0)),
         flap=st.booleans(),
         quiet=st.booleans(),
+        breaks=st.booleans(),
     )
-    def make_world(self, lag: float, size: int, *, flap: bool, quiet: bool) -> None:
+    def make_world(self, lag: float, size: int, *, flap: bool, quiet: bool, breaks: bool) -> None:
         """Some worlds are late, some forget most of what happens, and some keep quiet about it."""
         self.keeps_quiet = quiet
+        self.breaks = breaks
         self.world = World(
             stories=0,
             lag=lag,
@@ -252,10 +254,12 @@ class Histories(RuleBasedStateMachine):
 
     # What happens to the network.
 
+    @precondition(lambda self: self.breaks)
     @rule(number=numbers)
     def break_item(self, number: int) -> None:
         self.failing.add(f"item/{self.choose(number, comments=False)}.json")
 
+    @precondition(lambda self: self.breaks)
     @rule(path=st.sampled_from(("maxitem.json", "updates.json", "topstories.json")))
     def break_path(self, path: str) -> None:
         self.failing.add(path)

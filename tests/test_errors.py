@@ -20,6 +20,7 @@ EXAMPLES = [
         "item/1.json: refused to follow a redirect to 'http://evil.example/'",
     ),
     (errors.MalformedItem("item/1.json", "odd"), "item/1.json: odd"),
+    (errors.StillUnreadable("item/1.json: odd"), "item/1.json: odd"),
     (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not now)"),
     (
         errors.BadProxy("socks5://me:secret@proxy.example"),

@@ -154,7 +154,7 @@ def test_growth_follows_the_clock() -> None:
 
 def quiet_world(size: int = 200, **settings: Any) -> tuple[World, Clock]:
     """Return a world whose last change is long ago, and its clock."""
-    clock = Clock()
+    clock = Clock(1000)
     world = World(stories=0, clock=clock, now=noon, **settings)
     for _ in range(3):
         world.top.append(world.add_story(score=100))
@@ -456,7 +456,7 @@ def test_items_are_as_old_as_on_the_front_page() -> None:
 
 def test_growth_is_written_when_it_was_due() -> None:
     """However late someone asks; and with a clock set back not before its parent."""
-    clock, wall = Clock(), Clock()
+    clock, wall = Clock(1000), Clock(1000)
     world = World(stories=3, rate=60, clock=clock, now=wall)
     known = set(world.items)
     for passing in (clock, wall):
@@ -536,7 +536,7 @@ def taken(limit: Limit, clock: Clock, seconds: float, *, step: float = 0.01) -> 
 
 def test_limit_is_a_bucket_that_fills() -> None:
     """A burst at first, then the rate; and the time it says is enough to wait."""
-    clock = Clock()
+    clock = Clock(1000)
     limit = Limit(20, burst=5, clock=clock)
 
     assert [limit.take() for _ in range(5)] == [0] * 5
@@ -554,13 +554,13 @@ def test_limit_is_a_bucket_that_fills() -> None:
 def test_burst_is_as_large_as_the_rate_and_at_least_one() -> None:
     """If nothing else is said."""
     for rate, burst in ((20, 20), (0.1, 1)):
-        limit = Limit(rate, clock=Clock())
+        limit = Limit(rate, clock=Clock(1000))
         assert sum(limit.take() == 0 for _ in range(50)) == burst
 
 
 def test_limit_counts_in_windows() -> None:
     """So many in each, whenever in it they come."""
-    clock = Clock()
+    clock = Clock(1000)
     limit = Limit(6, window=60, clock=clock)
 
     assert [limit.take() == 0 for _ in range(8)] == [True] * 6 + [False] * 2
