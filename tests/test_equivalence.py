@@ -23,6 +23,7 @@ from hn_comments import BadStatus, Count, FetchLimitExceeded, PollReport, Sessio
 from hn_comments.items import parse_item
 from hn_comments.memory import Memory
 from hn_comments.simulator import World
+from hn_comments.simulator.forest import is_live
 from hn_comments.simulator.paths import answer
 from hn_comments.tree import classify
 
@@ -224,9 +225,12 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.keeps_quiet and self.events < 20)
     @rule(number=numbers, other=numbers)
     def move(self, number: int, other: int) -> None:
-        """Moderators move a comment; no list tells."""
+        """Moderators move a comment; no list tells, but `descendants`, if it is a live one."""
         comment, parent = self.choose(number), self.choose(other, comments=False)
-        if parent not in {comment, *self.world.walk(comment)}:
+        if is_live(self.world.items[comment]) and parent not in {
+            comment,
+            *self.world.walk(comment),
+        }:
             self.world.move(comment, parent)
             self.silent = True
 
@@ -234,8 +238,10 @@ class Histories(RuleBasedStateMachine):
     @rule(number=numbers)
     def remove(self, number: int) -> None:
         """Or they take it out of the tree."""
-        if sum(self.world.story_of(i) in self.world.top for i in self.world.items) > 20:
-            self.world.remove(self.choose(number))
+        comment = self.choose(number)
+        left = sum(self.world.story_of(i) in self.world.top for i in self.world.items)
+        if is_live(self.world.items[comment]) and left > 20:
+            self.world.remove(comment)
             self.silent = True
 
     @rule(number=numbers)
