@@ -15,7 +15,8 @@ from .fetcher import URLFetcher
 from .memory import Discussion
 from .models import Count, OnError
 from .tasks import MAX_TASKS, gather_or_stop
-from .tree import MAX_NODES, MISSING, NOTHING, UNREAD, Node, Tree
+from .totals import MISSING, NOTHING, UNREAD, Node
+from .tree import MAX_NODES, Tree
 
 
 logger = logging.getLogger(__name__)

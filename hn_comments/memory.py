@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from .errors import FetchLimitExceeded, HNCommentsError, StillUnreadable
 from .models import Count, Item
 from .proof import LAG, Proof
-from .tree import MISSING, UNREAD, YOUTH, Tree
+from .totals import MISSING, UNREAD
+from .tree import YOUTH, Tree
 
 
 # Seconds after which a node is asked for again that was `null` or contradicts the others;

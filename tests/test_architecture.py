@@ -24,6 +24,7 @@ ORDER = [
     "comments",
     "memory",
     "tree",
+    "totals",
     "proof",
     "fetcher",
     "retry",

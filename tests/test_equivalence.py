@@ -25,7 +25,7 @@ from hn_comments.memory import Memory
 from hn_comments.simulator import World
 from hn_comments.simulator.forest import is_live
 from hn_comments.simulator.paths import answer
-from hn_comments.tree import classify
+from hn_comments.totals import classify
 
 from .support import Clock, poll_once
 
