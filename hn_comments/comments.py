@@ -14,9 +14,10 @@ from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, Stil
 from .fetcher import URLFetcher
 from .memory import Discussion
 from .models import Count, OnError
+from .replies import MAX_NODES
 from .tasks import MAX_TASKS, gather_or_stop
 from .totals import MISSING, NOTHING, UNREAD, Node
-from .tree import MAX_NODES, Tree
+from .tree import Tree
 
 
 logger = logging.getLogger(__name__)

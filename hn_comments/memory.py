@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from .errors import FetchLimitExceeded, HNCommentsError, StillUnreadable
 from .models import Count, Item
 from .proof import LAG, Proof
+from .replies import YOUTH
 from .totals import MISSING, UNREAD
-from .tree import YOUTH, Tree
+from .tree import Tree
 
 
 # Seconds after which a node is asked for again that was `null` or contradicts the others;

@@ -24,6 +24,7 @@ ORDER = [
     "comments",
     "memory",
     "tree",
+    "replies",
     "totals",
     "proof",
     "fetcher",
