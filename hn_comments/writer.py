@@ -1,0 +1,119 @@
+"""
+Write lines in a thread of its own, so that a slow reader holds up nothing else.
+
+A pipe that is full blocks whoever writes to it, for as long as its reader likes. Here that
+is a thread that nobody waits for: polls go on, and a signal still ends the program.
+"""
+
+import collections
+import select
+import signal
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Raw(Protocol):
+    """
+    What `open(..., buffering=0)` returns, and what is below `sys.stdout`.
+    """
+
+    def write(self, data: bytes, /) -> int | None: ...
+    def fileno(self) -> int: ...
+
+
+class Writer:
+    """
+    Writes texts to streams, in the order in which they were given.
+
+    One thread for all streams keeps the order also where two of them are one terminal. It
+    is a daemon: where it is blocked at the end, the program ends nevertheless.
+    """
+
+    def __init__(self) -> None:
+        self.backlog = 0
+        self._texts: collections.deque[tuple[Stream, bytes]] = collections.deque()
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, name="writer", daemon=True).start()
+
+    def put(self, stream: "Stream", data: bytes) -> None:
+        """
+        Have *data* written to *stream*; never wait for that.
+        """
+        with self._changed:
+            self._texts.append((stream, data))
+            self.backlog += len(data)
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """
+        Return whether all is written, after *seconds* at the latest.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: not self.backlog, seconds)
+
+    def _run(self) -> None:
+        # Signals are the main thread's business; its waiting must end when one comes.
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._texts)
+                stream, data = self._texts.popleft()
+            stream.write_now(data)
+            with self._changed:
+                self.backlog -= len(data)
+                self._changed.notify_all()
+
+
+class Stream:
+    """
+    A text file to write to, by way of *writer*.
+
+    The first *error* ends it: it is told to *on_error*, in the writer's thread, and what
+    comes later is dropped.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        raw: Raw,
+        *,
+        encoding: str = "utf-8",
+        on_error: Callable[[OSError], object] = lambda _: None,
+    ) -> None:
+        self.error: OSError | None = None
+        self._writer = writer
+        self._raw = raw
+        self._encoding = encoding
+        self._on_error = on_error
+
+    def write(self, text: str) -> int:
+        """
+        Have *text* written soon.
+        """
+        # A title that the terminal's encoding does not know must not end the program.
+        self._writer.put(self, text.encode(self._encoding, "backslashreplace"))
+        return len(text)
+
+    def flush(self) -> None:
+        """
+        Do nothing: nothing is held back.
+        """
+
+    def write_now(self, data: bytes) -> None:
+        """
+        Write all of *data*, however long that takes.
+        """
+        rest = memoryview(data)
+        try:
+            while rest and self.error is None:
+                written = self._raw.write(rest)  # type: ignore[arg-type]
+                if written is None:
+                    # Somebody made the pipe non-blocking, and it is full.
+                    select.select([], [self._raw], [])
+                else:
+                    rest = rest[written:]
+        except OSError as exc:
+            self.error = exc
+            self._on_error(exc)
