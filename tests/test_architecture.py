@@ -18,6 +18,7 @@ ORDER = [
     "options",
     "arguments",
     "output",
+    "plaintext",
     "poller",
     "stories",
     "changes",
