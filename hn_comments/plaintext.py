@@ -34,9 +34,14 @@ CODE_INDENT = "    "
 MIN_WIDTH = 10
 
 # What moves a terminal's cursor or breaks a line (C0, DEL, C1, line and paragraph
-# separators), what turns text around (bidirectional controls, UAX 9), and halves of
-# surrogate pairs, which JSON can hold but no encoding can write.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# separators), what turns text around (bidirectional controls, UAX 9), what takes no place but
+# can hide something (soft hyphens, invisible operators, tags), and halves of surrogate pairs,
+# which JSON can hold but no encoding can write. The joiners U+200C and U+200D stay: Persian,
+# the scripts of India and emoji need them.
+UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 # Elements that begin and end a paragraph. Of these Hacker News sends p and pre.
 # fmt: off

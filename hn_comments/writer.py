@@ -6,20 +6,18 @@ is a thread that nobody waits for: polls go on, and a signal still ends the prog
 """
 
 import collections
+import errno
 import select
 import signal
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from io import FileIO, RawIOBase
+from pathlib import Path
+from typing import BinaryIO, TextIO
 
 
-class Raw(Protocol):
-    """
-    What `open(..., buffering=0)` returns, and what is below `sys.stdout`.
-    """
-
-    def write(self, data: bytes, /) -> int | None: ...
-    def fileno(self) -> int: ...
+# Bytes at either end of a file that are read to see how it can go on. Lines are shorter.
+GLANCE = 1 << 16
 
 
 class Writer:
@@ -77,7 +75,7 @@ class Stream:
     def __init__(
         self,
         writer: Writer,
-        raw: Raw,
+        raw: RawIOBase | BinaryIO,
         *,
         encoding: str = "utf-8",
         on_error: Callable[[OSError], object] = lambda _: None,
@@ -108,7 +106,7 @@ class Stream:
         rest = memoryview(data)
         try:
             while rest and self.error is None:
-                written = self._raw.write(rest)  # type: ignore[arg-type]
+                written = self._raw.write(rest)
                 if written is None:
                     # Somebody made the pipe non-blocking, and it is full.
                     select.select([], [self._raw], [])
@@ -117,3 +115,52 @@ class Stream:
         except OSError as exc:
             self.error = exc
             self._on_error(exc)
+
+
+def stream_to(
+    file: TextIO | None,
+    writer: Writer,
+    *,
+    on_error: Callable[[OSError], object] = lambda _: None,
+) -> Stream | None:
+    """
+    Return a stream to stdout or stderr, or None if it was closed when the program started.
+    """
+    if file is None:
+        return None
+    # Below Python's buffer, which would lose what a non-blocking pipe does not take at once,
+    # and which with -u is not there.
+    raw = getattr(file.buffer, "raw", file.buffer)
+    return Stream(writer, raw, encoding=file.encoding, on_error=on_error)
+
+
+def open_to_append(path: str, header: str) -> tuple[FileIO, str]:
+    """
+    Open a file of results, and return what has to stand in it before the next line.
+
+    That is the *header* in an empty file, and the end of a line where a run was killed in
+    the middle of one.
+
+    Raises:
+        OSError: if it cannot be written, or holds something else than what *header* says.
+    """
+    file = FileIO(path, "ab")
+    try:
+        size = file.tell() if file.seekable() else 0
+        return file, _read_ends(Path(path), size, header) if size else header
+    except OSError:
+        file.close()
+        raise
+
+
+def _read_ends(path: Path, size: int, header: str) -> str:
+    with path.open("rb") as file:
+        begin = file.read(GLANCE)
+        if header and not begin.startswith(header.encode()):
+            raise OSError(errno.EINVAL, "its first line is not the header of this CSV")
+        file.seek(max(0, size - GLANCE))
+        line = file.read(GLANCE).rpartition(b"\n")[2]
+    if not line:
+        return ""
+    # A quote that is still open would swallow all that follows.
+    return '"\n' if header and line.count(b'"') % 2 else "\n"

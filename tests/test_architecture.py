@@ -18,6 +18,8 @@ ORDER = [
     "options",
     "arguments",
     "output",
+    "writer",
+    "signals",
     "plaintext",
     "poller",
     "stories",
