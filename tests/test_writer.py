@@ -44,6 +44,8 @@ def continued(path: Path, header: str = HEADER) -> str:
         (b"poll,title\n1,a", HEADER, "\n"),
         (b'poll,title\n1,"a ""b"" c', HEADER, '"\n'),
         (b'poll,title\n1,"a"', HEADER, "\n"),
+        (b"poll,title\n1", HEADER, ",\n"),
+        (b'poll,title\n1,"a, b', HEADER, '"\n'),
         (b'{"type": "st', "", "\n"),
         (b"x" * 200_000, "", "\n"),
         (b"x" * 200_000 + b"\n", "", ""),
