@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         TooManyErrors,
     )
     from .fetcher import Session, URLFetcher
+    from .limits import BadSetting
     from .models import Comment, Count, Item, PollReport, PostReport, Settings
     from .watch import Control, watch
 
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BadProxy",
+    "BadSetting",
     "BadStatus",
     "BodyTooLarge",
     "CertificateInvalid",
@@ -77,7 +79,7 @@ def __getattr__(name: str) -> object:
     Import a public name from the module that defines it (PEP 562).
     """
     if name in __all__:
-        for module in ("errors", "models", "fetcher", "comments", "watch"):
+        for module in ("errors", "limits", "models", "fetcher", "comments", "watch"):
             found = vars(import_module(f".{module}", __name__)).get(name)
             if found is not None:
                 return found

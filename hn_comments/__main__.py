@@ -2,9 +2,9 @@
 Start the command, for `hn-comments` and for `python -m hn_comments`.
 """
 
-import os
-import signal
 import sys
+
+from .signals import catch_signals, leave_at_once
 
 
 def main() -> int:
@@ -13,8 +13,7 @@ def main() -> int:
     """
     # Importing it takes a moment, in which there is nothing to clean up, and Python's own
     # answer to Ctrl-C would be a traceback.
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda received, _: os._exit(128 + received))
+    catch_signals(leave_at_once)
 
     from .cli import main as run_command
 

@@ -4,27 +4,25 @@ The command `hn-comments`: logging, signals, exit codes. Only this prints.
 What is slow to import is imported where it is used, so that --help and --version are not.
 """
 
-import contextlib
 import functools
 import gc
-import io
 import logging
-import os
-import signal
 import sys
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
-from types import FrameType
+from collections.abc import AsyncIterable, Callable, Sequence
 
 from .errors import BadProxy, HistoryError, TooManyErrors
 from .models import PollReport, Settings
 from .options import parse_settings
-from .output import clean, format_header, format_report
+from .output import Disputes, cut, format_cost, format_header, format_report
+from .signals import Stopper
+from .writer import Stream, Writer, open_to_append, stream_to
 
 
 # A type checker takes this for typing.TYPE_CHECKING.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from io import FileIO
 
 logger = logging.getLogger(__package__)
 
@@ -32,58 +30,98 @@ EXIT_DONE = 0
 EXIT_ERRORS = 1
 EXIT_USAGE = 2
 EXIT_CODES = {"exact": EXIT_DONE, "partial": 3, "failed": EXIT_ERRORS}
-# A program that a signal ended has 128 and the signal's number as its exit code.
-EXIT_SIGNAL = 128
 
 # Objects made since the last garbage collection that start the next one; Python's own is
 # 700. A pending comment has some ten, and cycles are rare: only failures make them.
 GC_THRESHOLD = 50_000
+
+# Bytes that wait for a slow reader before polls do: a dozen reports of 500 stories.
+ROOM = 4 << 20
+
+# Bytes that wait before lines of the log are left out: a quarter of a million of --verbose.
+LOG_ROOM = 16 << 20
+
+# Characters of a line of the log: a sentence, and a reason of at most 200 in it.
+MAX_LINE = 500
+
+# Seconds between two looks at a slow reader.
+LOOK = 0.05
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the command and return its exit code.
     """
-    stopper = Stopper()
     settings = parse_settings(argv)
-    set_up_logging(settings)
-    printer = Printer(settings, stop=stopper.stop)
+    stopper = Stopper()
+    writer = Writer()
+    set_up_logging(settings, writer)
+    printer = Printer(settings, writer, stop=stopper.stop)
+    try:
+        code = printer.open() or poll(settings, printer, writer, stopper)
+    finally:
+        drain(writer, stopper)
+    printer.close()
+    return stopper.exit_code or code or printer.exit_code
 
+
+def poll(settings: Settings, printer: "Printer", writer: Writer, stopper: Stopper) -> int:
+    """
+    Poll and print until it is over, and return an exit code, unless the reports decide.
+    """
     import asyncio
 
     # Not in a coroutine: importing aiohttp would block its loop for a tenth of a second.
     from .watch import Control, watch
 
     control = Control()
-    code = None
     # The collector would walk thousands of pending tasks again and again, a fifth of the
     # time of a cold walk. What is imported by now stays anyway.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    reports = watch(settings, control=control)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(publish(watch(settings, control=control), stopper, control.stop, printer))
-    except TooManyErrors:
+            runner.run(publish(reports, control.stop, printer, writer, stopper))
+    except TooManyErrors as exc:
+        logger.error("Stopped by --max-errors %d: %s", settings.max_errors, exc)
         logger.error("Error detected, quitting")
-        code = EXIT_ERRORS
+        return EXIT_ERRORS
     except (BadProxy, HistoryError) as exc:
         logger.error("%s", exc)
-        code = EXIT_USAGE
-    return stopper.exit_code or code or printer.exit_code
+        return EXIT_USAGE
+    return EXIT_DONE
 
 
 async def publish(
     reports: AsyncIterable[PollReport],
-    stopper: "Stopper",
     stop_polling: Callable[[], None],
     printer: "Printer",
+    writer: Writer,
+    stopper: Stopper,
 ) -> None:
     """
     Print each report as it comes, until there are no more.
     """
-    stopper.connect(stop_polling)
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    stopper.connect(functools.partial(loop.call_soon_threadsafe, stop_polling))
     async for report in reports:
         printer.publish(report)
+        # Until this report is taken, polls wait. Looking again and again is simplest, since
+        # the thread that makes room knows nothing of loops.
+        while writer.backlog > ROOM and not stopper.stopped:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK)
+
+
+def drain(writer: Writer, stopper: Stopper) -> None:
+    """
+    Wait until all is written; after a signal not for long.
+    """
+    while not writer.wait(LOOK):
+        if stopper.out_of_patience:
+            return
 
 
 def loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
@@ -98,70 +136,52 @@ def loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
     return factory
 
 
-class Stopper:
-    """
-    Stops the program when asked: by `stop`, or cleanly by the first SIGINT or SIGTERM.
-
-    A second signal leaves at once. Until `connect` there is nothing to clean up, and
-    `__main__` answers the first one so.
-    """
-
-    def __init__(self) -> None:
-        self._signal: int | None = None
-        self._stopped = False
-        self._stop_polling: Callable[[], object] | None = None
-
-    def connect(self, stop_polling: Callable[[], None]) -> None:
-        """
-        Have *stop_polling* called in the running loop when it is time to stop, or a signal comes.
-        """
-        import asyncio
-
-        self._stop_polling = functools.partial(
-            asyncio.get_running_loop().call_soon_threadsafe, stop_polling
-        )
-        # signal.signal() and not add_signal_handler(), which Windows does not have.
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, self._handle_signal)
-        if self._stopped:
-            stop_polling()
-
-    def stop(self) -> None:
-        """
-        Stop polling, now or as soon as it starts.
-        """
-        self._stopped = True
-        # The loop may just have closed; then there is nothing left to stop.
-        with contextlib.suppress(RuntimeError):
-            if self._stop_polling is not None:
-                self._stop_polling()
-
-    @property
-    def exit_code(self) -> int | None:
-        return None if self._signal is None else EXIT_SIGNAL + self._signal
-
-    def _handle_signal(self, signum: int, _frame: FrameType | None) -> None:
-        if self._signal is not None:
-            os._exit(EXIT_SIGNAL + signum)
-        self._signal = signum
-        self.stop()
-
-
 class Printer:
     """
     Prints each report as it comes, and remembers what the exit code needs.
     """
 
-    def __init__(self, settings: Settings, *, stop: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, writer: Writer, *, stop: Callable[[], None]) -> None:
         self.settings = settings
+        self.writer = writer
         self.stop = stop
         self.last: PollReport | None = None
-        self.failed = False
-        self._print(format_header(settings))
+        self._disputes = Disputes()
+        self._results: Stream | None = None
+        self._file: FileIO | None = None
+
+    def open(self) -> int:
+        """
+        Open what the results are written to; return an exit code other than 0 if that fails.
+        """
+        header = "".join(f"{line}\n" for line in format_header(self.settings))
+        path = self.settings.output
+        if path is None:
+            self._results = stream_to(sys.stdout, self.writer, on_error=self._give_up)
+            if self._results is None:
+                logger.error("Cannot write the results: standard output is closed")
+                return EXIT_ERRORS
+        else:
+            try:
+                self._file, header = open_to_append(path, header)
+            except OSError as exc:
+                logger.error("argument --output: cannot append to %r: %s", path, exc.strerror)
+                return EXIT_USAGE
+            self._results = Stream(self.writer, self._file, on_error=self._give_up)
+        self._results.write(header)
+        return EXIT_DONE
+
+    def close(self) -> None:
+        """
+        Close the file, unless the writer still waits for it.
+        """
+        if self._file is not None and not self.writer.backlog:
+            self._file.close()
 
     @property
     def exit_code(self) -> int:
-        if self.failed:
+        error = self._results.error if self._results else None
+        if error is not None and not isinstance(error, BrokenPipeError):
             return EXIT_ERRORS
         return EXIT_CODES[self.last.status] if self.last else EXIT_DONE
 
@@ -171,70 +191,63 @@ class Printer:
         """
         if self.last is None or self.last.poll < report.poll:
             self.last = report
-        self._print(format_report(report, self.settings))
-        for story in report.stories:
-            if story.disputed and story.count and story.item:
-                logger.info(
-                    "Post %d: counted %d live comments, Hacker News says %d",
-                    story.id,
-                    story.count.live,
-                    story.item.descendants,
-                )
-        logger.info(
-            "> Calculating comments took %.2f seconds and %d fetches",
-            report.seconds,
-            report.fetches,
-        )
+        if self._results is not None:
+            lines = format_report(report, self.settings)
+            self._results.write("".join(f"{line}\n" for line in lines))
+        for sentence in self._disputes.changes(report):
+            logger.info("%s", sentence)
+        logger.info("%s", format_cost(report))
 
-    def _print(self, lines: Iterable[str]) -> None:
-        text = "\n".join(lines)
-        if not text:
-            return
-        try:
-            print(text, flush=True)
-        except BrokenPipeError:
-            # Whoever read this, as in `| head`, has seen enough.
-            self._discard_output()
-        except OSError as exc:
-            logger.error("Cannot write the results: %s", exc.strerror)
-            self.failed = True
-            self._discard_output()
-
-    def _discard_output(self) -> None:
+    def _give_up(self, error: OSError) -> None:
         """
-        Stop, and keep Python from trying to flush the rest when it exits.
-
-        https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        Stop; the writer's thread calls this when the results cannot be written.
         """
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read this, as in `| head`, has seen enough.
+        if not isinstance(error, BrokenPipeError):
+            logger.error("Cannot write the results: %s", error.strerror)
         self.stop()
 
 
 class LineFormatter(logging.Formatter):
     """
-    "[10:14:03] message", safe for a terminal.
+    "[10:14:03] message", safe for a terminal, and not too long.
     """
 
     def __init__(self) -> None:
         super().__init__("[%(asctime)s] %(message)s", datefmt="%H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        return clean(super().format(record))
+        return cut(super().format(record), MAX_LINE)
 
 
-def set_up_logging(settings: Settings) -> None:
+class LogHandler(logging.StreamHandler[Stream]):
+    """
+    Gives lines to the writer; those that nobody reads for long are left out, and counted.
+    """
+
+    def __init__(self, stream: Stream, writer: Writer) -> None:
+        super().__init__(stream)
+        self.setFormatter(LineFormatter())
+        self._writer = writer
+        self._left_out = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._writer.backlog > LOG_ROOM:
+            self._left_out += 1
+            return
+        if self._left_out:
+            left_out, self._left_out = self._left_out, 0
+            logger.warning("%d lines are left out here, since nobody read them", left_out)
+        super().emit(record)
+
+
+def set_up_logging(settings: Settings, writer: Writer) -> None:
     """
     Send what this package logs to stderr, in the detail that was asked for.
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(LineFormatter())
-    logger.addHandler(handler)
+    stream = stream_to(sys.stderr, writer)
+    logger.addHandler(LogHandler(stream, writer) if stream else logging.NullHandler())
     logger.propagate = False
     logger.setLevel(
         logging.WARNING if settings.quiet else logging.DEBUG if settings.verbose else logging.INFO
     )
-    # A closed stderr is no reason to write there about it.
-    logging.raiseExceptions = False
-    # A title that the terminal's encoding does not know must not end the program.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")

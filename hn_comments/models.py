@@ -3,16 +3,12 @@ The values that travel between the modules. All are frozen; behaviour is elsewhe
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal, Self
 
+from .limits import API_URL, check_together, check_values
 
-# The official API; https://github.com/HackerNews/API documents it.
-API_URL = "https://hacker-news.firebaseio.com/v0"
-
-# The story lists the API offers, by the names of the --stories option.
-STORY_LISTS = ("top", "new", "best", "ask", "show", "job")
 
 Status = Literal["exact", "partial", "failed"]
 OnError = Literal["partial", "cancel"]
@@ -22,6 +18,10 @@ OnError = Literal["partial", "cancel"]
 class Settings:
     """
     What the user asked for. Durations are in seconds; None means no limit.
+
+    Raises:
+        BadSetting: a ValueError, for a value out of range or of a wrong type, and for
+            settings that contradict each other.
     """
 
     posts: tuple[int, ...] = ()
@@ -55,6 +55,17 @@ class Settings:
     verbose: bool = False
 
     history: str | None = None
+
+    def __post_init__(self) -> None:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        check_values(values)
+        check_together(
+            {
+                field.name: values[field.name]
+                for field in fields(self)
+                if values[field.name] != field.default
+            }
+        )
 
     @property
     def list_name(self) -> str:

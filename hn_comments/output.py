@@ -5,12 +5,12 @@ Turn reports into text lines, JSON Lines or CSV. Nothing here prints.
 import csv
 import io
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from .models import PollReport, PostReport, Settings
+from .models import Comment, Item, PollReport, PostReport, Settings
+from .plaintext import clean, plain_text
 
 
 STORY_FIELDS = (
@@ -19,17 +19,29 @@ STORY_FIELDS = (
     "created", "link", "last_hour",
 )  # fmt: skip
 
-# What moves a terminal's cursor or breaks a line (C0, DEL, C1, line and paragraph
-# separators), what turns text around (bidirectional controls, UAX 9), and halves of
-# surrogate pairs, which JSON can hold but no encoding can write.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+COMMENT_FIELDS = (
+    "poll", "time", "id", "story", "parent", "by", "created", "text", "link",
+)  # fmt: skip
+
+# Characters of a title in a line of text. Hacker News allows 80; what sends more is no title.
+MAX_TITLE = 300
+
+# Characters of a reason: what matters stands at its beginning.
+MAX_REASON = 200
+
+# Disputes that are remembered: twice as many as a list has stories.
+MAX_DISPUTES = 1000
+
+# Before each line of a comment's text, so that it cannot pass for one of ours.
+INDENT = "    "
 
 
-def clean(text: str) -> str:
+def cut(text: str, most: int) -> str:
     """
-    Return *text* without what could do more to a terminal than print.
+    Return *text*, cleaned, in *most* characters.
     """
-    return UNPRINTABLE.sub("", text)
+    text = clean(text)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def format_header(settings: Settings) -> Iterator[str]:
@@ -45,35 +57,101 @@ def format_report(report: PollReport, settings: Settings) -> Iterator[str]:
     Yield the lines for *report* in the format that *settings* ask for.
     """
     stories = [story for story in report.stories if not (settings.changes_only and story.new == 0)]
+    comments = report.comments if settings.comments else ()
     if settings.format == "text":
-        now = datetime.now().astimezone()
+        yield from _text_lines(report, stories, comments)
+    elif settings.format == "csv":
         for story in stories:
-            yield f"[{now:%H:%M:%S}] {format_post(report.poll, story)}"
-        return
-    for story in stories:
-        fields = story_fields(report, story)
-        if settings.format == "csv":
+            fields = story_fields(report, story)
             yield _csv_line(fields[name] for name in STORY_FIELDS)
-        else:
-            yield json.dumps({"type": "story", **fields})
-    if settings.format == "json":
+    else:
+        for story in stories:
+            yield json.dumps({"type": "story", **story_fields(report, story)})
+        for comment in comments:
+            yield json.dumps({"type": "comment", **comment_fields(report, comment)})
         yield json.dumps({"type": "poll", **poll_fields(report)})
+
+
+def _text_lines(
+    report: PollReport, stories: Iterable[PostReport], comments: Iterable[Comment]
+) -> Iterator[str]:
+    now = datetime.now().astimezone()
+    for story in stories:
+        yield f"[{now:%H:%M:%S}] {format_post(report.poll, story)}"
+    for comment in comments:
+        yield f"[{now:%H:%M:%S}] {format_comment(comment)}"
+        for line in plain_text(comment.item.text or "").splitlines():
+            yield f"{INDENT}{clean(line)}".rstrip()
 
 
 def format_post(poll: int, story: PostReport) -> str:
     """
     Return what *poll* found out about one post, in a sentence.
     """
+    reason = cut(story.error or "", MAX_REASON)
     if story.count is None:
-        return clean(f"Post {story.id} could not be counted ({poll}): {story.error}")
-    title = (story.item.title if story.item else None) or "(no title)"
+        return f"Post {story.id} could not be counted ({poll}): {reason}"
+    title = cut((story.item.title if story.item else None) or "(no title)", MAX_TITLE)
     if story.status == "partial":
-        return clean(
+        return (
             f"Post {story.id} has at least {story.count.comments} comments ({poll})"
-            f"  {title}: {story.error}"
+            f"  {title}: {reason}"
         )
     new = f"  {story.new:+d}" if story.new else ""
-    return clean(f"Post {story.id} has {story.count.comments} comments ({poll}){new}  {title}")
+    return f"Post {story.id} has {story.count.comments} comments ({poll}){new}  {title}"
+
+
+def format_comment(comment: Comment) -> str:
+    """
+    Return who wrote a comment, where, and where to read it.
+    """
+    item = comment.item
+    by = cut(item.by or "(nobody)", MAX_TITLE)
+    title = cut(comment.title or "(no title)", MAX_TITLE)
+    reply = ""
+    if item.parent != comment.story and comment.parent_by:
+        reply = f" in reply to {cut(comment.parent_by, MAX_TITLE)}"
+    return f"Comment {item.id} by {by}{reply} on post {comment.story}  {title}  {comment.link}"
+
+
+def format_cost(report: PollReport) -> str:
+    """
+    Return what a poll cost, in a sentence.
+    """
+    refused = f", {report.refused} refused" if report.refused else ""
+    return (
+        f"> Calculating comments took {report.seconds:.2f} seconds and {report.fetches} fetches"
+        f"{refused}"
+    )
+
+
+class Disputes:
+    """
+    Says when Hacker News' own number begins to differ from ours, and when that ends.
+    """
+
+    def __init__(self) -> None:
+        # The posts that are disputed, the latest last.
+        self._posts: dict[int, None] = {}
+
+    def changes(self, report: PollReport) -> Iterator[str]:
+        """
+        Yield a sentence for each dispute that began or ended with *report*.
+        """
+        for story in report.stories:
+            if story.disputed and story.id not in self._posts and story.count and story.item:
+                yield (
+                    f"Post {story.id}: counted {story.count.live} live comments,"
+                    f" Hacker News says {story.item.descendants}"
+                )
+                self._posts[story.id] = None
+            # A count that is not exact ends no dispute: it cannot be compared.
+            elif not story.disputed and story.status == "exact" and story.id in self._posts:
+                del self._posts[story.id]
+                yield f"Post {story.id}: Hacker News now says what was counted"
+        # Stories that left the list in the middle of a dispute are forgotten, the oldest first.
+        for story_id in list(self._posts)[:-MAX_DISPUTES]:
+            del self._posts[story_id]
 
 
 def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
@@ -89,7 +167,7 @@ def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
         id=story.id,
         new=story.new,
         status=story.status,
-        error=clean(story.error) if story.error else None,
+        error=cut(story.error, MAX_REASON) if story.error else None,
         link=story.link,
         last_hour=story.last_hour,
     )
@@ -103,12 +181,29 @@ def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
         ):
             fields[name] = clean(text) if text is not None else None
         fields.update(score=item.score, descendants=item.descendants)
-        if item.time is not None:
-            fields["created"] = utc_time(datetime.fromtimestamp(item.time, UTC))
+        fields["created"] = created(item)
     if story.count is not None:
         for name in ("comments", "live", "deleted", "dead", "missing"):
             fields[name] = getattr(story.count, name)
     return fields
+
+
+def comment_fields(report: PollReport, comment: Comment) -> dict[str, Any]:
+    """
+    Return `COMMENT_FIELDS` of one comment; what is not known is None.
+    """
+    item = comment.item
+    return {
+        "poll": report.poll,
+        "time": utc_time(report.started),
+        "id": item.id,
+        "story": comment.story,
+        "parent": item.parent,
+        "by": clean(item.by) if item.by is not None else None,
+        "created": created(item),
+        "text": plain_text(item.text) if item.text is not None else None,
+        "link": comment.link,
+    }
 
 
 def poll_fields(report: PollReport) -> dict[str, Any]:
@@ -128,9 +223,16 @@ def poll_fields(report: PollReport) -> dict[str, Any]:
         "changed": report.changed,
         "drift": report.drift,
         "status": report.status,
-        "errors": [clean(error) for error in report.errors],
+        "errors": [cut(error, MAX_REASON) for error in report.errors],
         "refused": report.refused,
     }
+
+
+def created(item: Item) -> str | None:
+    """
+    Return when *item* was written, if that is known.
+    """
+    return None if item.time is None else utc_time(datetime.fromtimestamp(item.time, UTC))
 
 
 def utc_time(moment: datetime) -> str:

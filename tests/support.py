@@ -34,9 +34,7 @@ def front_page(*sizes: int) -> World:
     """Return a world with one story for each size, of so many live comments."""
     world = World(stories=0)
     # As on a real site, the ids just before ours belong to others.
-    other = world.add_story(score=1)
-    for _ in range(RECENT):
-        world.add_comment(other)
+    others_write(world)
     world.updates.clear()
     for size in sizes:
         story = world.add_story(score=100)
@@ -44,6 +42,13 @@ def front_page(*sizes: int) -> World:
         for _ in range(size):
             world.add_reply(story)
     return world
+
+
+def others_write(world: World) -> None:
+    """Let there be newer items, of a story that is not on the front page."""
+    other = world.add_story(score=1)
+    for _ in range(RECENT):
+        world.add_comment(other)
 
 
 def thread(kids: dict[int, list[int]]) -> World:

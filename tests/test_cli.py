@@ -1,19 +1,22 @@
 """The command as its users run it: a subprocess, in Python's strictest mode."""
 
 import asyncio
+import csv
 import json
+import os
 import re
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from hn_comments.simulator import Simulator, World
 
-from .support import COMMAND, DEADLINE, MS, eventually, front_page
+from .support import COMMAND, DEADLINE, MS, eventually, front_page, others_write
 
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -34,6 +37,30 @@ async def running(*arguments: str) -> AsyncIterator[Process]:
         await process.communicate()
 
 
+@asynccontextmanager
+async def full_pipe(*, blocking: bool = True) -> AsyncIterator[tuple[int, int]]:
+    """Give both ends of a pipe in which little room is left: 4,096 bytes, as empty lines."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(write_end, b"\n" * 4096)
+    os.set_blocking(write_end, blocking)
+    os.read(read_end, 4096)
+    try:
+        yield read_end, write_end
+    finally:
+        for end in (read_end, write_end):
+            with suppress(OSError):
+                os.close(end)
+
+
+def read_all(read_end: int) -> list[str]:
+    """Return the lines that come through a pipe until it is closed, but no empty ones."""
+    with open(read_end, encoding="utf-8", closefd=False) as pipe:
+        return pipe.read().strip().splitlines()
+
+
 async def outcome(process: Process) -> tuple[int | None, str, str]:
     """Return exit code, stdout and stderr, which is never allowed to complain."""
     async with asyncio.timeout(DEADLINE):
@@ -49,7 +76,7 @@ async def run(*arguments: str) -> tuple[int | None, str, str]:
 
 async def test_text_output() -> None:
     """Results on stdout, everything else on stderr."""
-    world = front_page(31, 12)
+    world = front_page(12, 31)
     async with Simulator(world) as simulator:
         code, stdout, stderr = await run(
             "--api-url", simulator.url, "--polls", "2", "--period", "1"
@@ -58,7 +85,7 @@ async def test_text_output() -> None:
     title = (world.items[world.top[0]] or {})["title"]
     lines = re.sub(r"\[\d\d:\d\d:\d\d\] ", "", stdout).splitlines()
     assert code == 0
-    assert lines[0] == f"Post {world.top[0]} has 31 comments (1)  {title}"
+    assert lines[0] == f"Post {world.top[0]} has 12 comments (1)  {title}"
     assert [line[:1] for line in lines] == ["P"] * 4
     assert re.fullmatch(
         r"""\[..:..:..\] Calculating comments for top 5 stories. \(1\)
@@ -135,7 +162,10 @@ async def test_too_many_errors_quit_at_once() -> None:
         code, _, stderr = await run("--api-url", simulator.url, "--retries", "0", "--period", "0.3")
 
     assert code == 1
-    assert stderr.splitlines()[-1].endswith("] Error detected, quitting")
+    *_, why, last = stderr.splitlines()
+    assert last[10:] == " Error detected, quitting"
+    assert "Stopped by --max-errors 3: 3 failed polls in a row, the last: " in why
+    assert "topstories.json: HTTP 500" in why
     assert stderr.count("] Calculating comments") == 3
 
 
@@ -169,23 +199,85 @@ async def test_disputed_count_is_told() -> None:
     assert f"Post {world.top[0]}: counted 4 live comments, Hacker News says 5" in stderr
 
 
+ENDING = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+
+
+async def line_with(stream: asyncio.StreamReader | None, text: str) -> str:
+    """Read lines until one has *text*."""
+    assert stream
+    async with asyncio.timeout(DEADLINE):
+        async for line in stream:
+            if text in line.decode():
+                return line.decode()
+    raise AssertionError(f"no line with {text!r}")
+
+
 @posix_only
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", ENDING)
 async def test_signal_stops_cleanly(signum: signal.Signals) -> None:
     """In the middle of a poll: what is finished is reported, and nothing complains."""
     world = front_page(5, 50)
-    hanging = world.add_comment(world.top[1])
-    async with Simulator(world) as simulator:
+    below = hanging = world.top[1]
+    for _ in range(20):
+        below, hanging = hanging, world.add_comment(hanging)
+    others_write(world)
+    async with Simulator(world, latency=20 * MS) as simulator:
         simulator.fail(f"item/{hanging}", "hang")
-        async with running("--api-url", simulator.url, "--period", "60") as process:
-            await eventually(lambda: simulator.requests == 3 + 2 + 56 and simulator.in_flight == 1)
+        async with running("--api-url", simulator.url, "--period", "60", "-v") as process:
+            # The deepest that is answered: all else was, some latencies before.
+            await line_with(process.stderr, f"Item {below} has 1 kids")
             process.send_signal(signum)
             code, stdout, _ = await outcome(process)
         await eventually(lambda: simulator.in_flight == 0)
 
     assert code == 128 + signum
     assert f"Post {world.top[0]} has 5 comments (1)" in stdout
-    assert f"Post {world.top[1]} has at least 50 comments (1)" in stdout
+    assert f"Post {world.top[1]} has at least 69 comments (1)" in stdout
+
+
+@posix_only
+async def test_ignored_signal_stays_ignored() -> None:
+    """As under nohup, or in the background of a script; others still end it."""
+    shell = 'trap "" INT HUP; exec "$@"'
+    async with Simulator(front_page(1)) as simulator:
+        process = await asyncio.create_subprocess_exec(
+            *("sh", "-c", shell, "sh", *COMMAND, "--api-url", simulator.url, "--period", "0.1"),
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        await line_with(process.stdout, "(1)")
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGHUP)
+        polls = simulator.requests
+        await eventually(lambda: simulator.requests > polls + 6)
+        process.send_signal(signal.SIGTERM)
+        code, _, _ = await outcome(process)
+
+    assert code == 143
+
+
+@posix_only
+async def test_second_signal_leaves_at_once() -> None:
+    """But a closed terminal says it twice, and means it once."""
+    code = """
+import os, signal
+from hn_comments.signals import Stopper
+stopper = Stopper()
+stopper.connect(lambda: print("stopped"))
+for signum in ({}):
+    os.kill(os.getpid(), signum)
+print(stopper.exit_code)
+"""
+    outcomes = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", code.replace("{}", signums)), stdout=PIPE
+        )
+        for signums in ("1, 1, 1", "15, 1", "15, 15", "1, 2")
+    ]
+
+    said = [(await process.communicate())[0].decode().split() for process in outcomes]
+    assert said[:2] == [["stopped", "129"], ["stopped", "143"]]
+    assert [process.returncode for process in outcomes] == [0, 0, 143, 130]
 
 
 @posix_only
@@ -226,6 +318,113 @@ async def test_closed_pipe_ends_the_program_quietly() -> None:
         assert await process.stderr.read() == b""
 
     assert code == 0
+
+
+@posix_only
+@pytest.mark.parametrize("stalled", ["stdout", "stderr"])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+async def test_reader_that_stalls_cannot_keep_it_from_ending(
+    stalled: str, signum: signal.Signals
+) -> None:
+    """A full pipe blocks whoever writes to it, for ever; that is not the loop."""
+    async with Simulator(front_page(*[1] * 30)) as simulator, full_pipe() as (_, write_end):
+        process = await asyncio.create_subprocess_exec(
+            *(*COMMAND, "--api-url", simulator.url, "--period", "0.02", "--limit", "30", "-v"),
+            stdout=write_end if stalled == "stdout" else DEVNULL,
+            stderr=write_end if stalled == "stderr" else DEVNULL,
+        )
+        await eventually(lambda: simulator.requests > 100)
+        process.send_signal(signum)
+        async with asyncio.timeout(DEADLINE):
+            code = await process.wait()
+
+    assert code == 128 + signum
+
+
+@posix_only
+@pytest.mark.parametrize("blocking", [True, False])
+async def test_slow_reader_gets_every_line(blocking: bool) -> None:  # noqa: FBT001
+    """Also where somebody made the pipe non-blocking."""
+    async with (
+        Simulator(front_page(*[1] * 30)) as simulator,
+        full_pipe(blocking=blocking) as (read_end, write_end),
+    ):
+        arguments = ["--polls", "3", "--period", "0.02", "--limit", "30", "--format", "json"]
+        process = await asyncio.create_subprocess_exec(
+            *(*COMMAND, "--api-url", simulator.url, *arguments),
+            stdout=write_end,
+            stderr=PIPE,
+        )
+        os.close(write_end)
+        # The last poll begins, although what the first one found does not fit into the pipe.
+        await eventually(lambda: simulator.requests >= 1 + 60 + 3 + 1)
+        lines = await asyncio.to_thread(read_all, read_end)
+        code, _, _ = await outcome(process)
+
+    assert code == 0
+    assert [json.loads(line)["poll"] for line in lines] == [1] * 31 + [2] * 31 + [3] * 31
+
+
+@posix_only
+async def test_stdout_that_is_closed_is_told() -> None:
+    """As in `hn-comments >&-`: there is nothing to poll for."""
+    async with Simulator(front_page(1)) as simulator:
+        process = await asyncio.create_subprocess_exec(
+            *("sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "--api-url", simulator.url, "--once"),
+            stderr=PIPE,
+        )
+        code, _, stderr = await outcome(process)
+
+    assert code == 1
+    assert stderr.endswith("] Cannot write the results: standard output is closed\n")
+    assert not simulator.requests
+
+
+@posix_only
+async def test_stderr_that_is_closed_is_no_reason_to_end() -> None:
+    """As in `hn-comments 2>&-`."""
+    async with Simulator(front_page(1)) as simulator:
+        process = await asyncio.create_subprocess_exec(
+            *("sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, "--api-url", simulator.url, "--once"),
+            stdout=PIPE,
+        )
+        stdout, _ = await process.communicate()
+
+    assert (process.returncode, stdout.count(b" has 1 comments (1)")) == (0, 1)
+
+
+async def test_output_goes_on_in_its_file(tmp_path: Path) -> None:
+    """One header, however many runs; stdout stays empty."""
+    file = tmp_path / "counts.csv"
+    async with Simulator(front_page(1, 2)) as simulator:
+        arguments = ("--once", "--format", "csv", "--output", str(file), "-q")
+        outcomes = [await run("--api-url", simulator.url, *arguments) for _ in range(2)]
+
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    assert outcomes == [(0, "", "")] * 2
+    assert [row["comments"] for row in rows] == ["1", "2"] * 2
+
+
+async def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+    """Is a mistake of the command line, before anything is asked."""
+    other = tmp_path / "other.csv"
+    other.write_text("something,else\n", encoding="utf-8")
+    async with Simulator(front_page(1)) as simulator:
+        for file, problem in (
+            (tmp_path, "directory"),
+            (tmp_path / "no" / "where", "No such file"),
+            (other, "its first line is not the header"),
+        ):
+            arguments = ("--once", "--format", "csv", "--output", str(file))
+            code, stdout, stderr = await run("--api-url", simulator.url, *arguments)
+
+            assert (code, stdout) == (2, "")
+            assert stderr.count("\n") == 1
+            assert "] argument --output: cannot append to " in stderr
+            assert problem in stderr
+
+    assert not simulator.requests
+    assert other.read_text(encoding="utf-8") == "something,else\n"
 
 
 @posix_only

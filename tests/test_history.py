@@ -34,7 +34,7 @@ async def poll(
 ) -> PollReport:
     """Return what one run of one poll publishes."""
     reports: list[PollReport] = []
-    chosen = Settings(**{"polls": 1, **settings})
+    chosen = Settings(**{"polls": 1, "history": path, **settings})
     fetcher.fetch_counter = 0
     async with History(path) as history:
         one = Poll(fetcher, chosen, memory=Memory(clock), number=1, history=history)

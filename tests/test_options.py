@@ -3,12 +3,18 @@
 import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
 
 from hn_comments import Settings
-from hn_comments.options import build_parser, duration, parse_settings
+from hn_comments.arguments import duration
+from hn_comments.limits import address
+from hn_comments.options import build_parser, parse_settings
 
 from .support import COMMAND
 
@@ -27,6 +33,7 @@ def test_every_option_arrives() -> None:
     """All of them, each with a value that is not its default."""
     line = (
         "--stories best --limit 7 --period 1m --polls 4 --max-running 3 --poll-timeout 9"
+        " --output out.csv --history hn.db"
         " --api-url http://127.0.0.1:8123/v0/ --connections 10 --fetch-timeout 2.5 --retries 1"
         " --max-fetches 99 --full-walk --on-error cancel"
         " --max-errors 0 --format csv --changes-only -v"
@@ -46,6 +53,8 @@ def test_every_option_arrives() -> None:
         fetch_timeout=2.5,
         retries=1,
         max_fetches=99,
+        output="out.csv",
+        history="hn.db",
         full_walk=True,
         on_error="cancel",
         max_errors=0,
@@ -55,11 +64,35 @@ def test_every_option_arrives() -> None:
     )
 
 
-def test_once_demo_and_quiet() -> None:
-    """The remaining ones; --once is one poll."""
-    assert parse_settings(["--once", "--demo", "-q", "--refresh", "1h"]) == Settings(
-        polls=1, demo=True, quiet=True, refresh=3600
+def test_the_remaining_options() -> None:
+    """Those that contradict one of the above; --once is one poll."""
+    line = "--once --demo -q --refresh 1h --follow 2h --comments --history hn.db"
+
+    assert parse_settings(line.split()) == Settings(
+        polls=1,
+        demo=True,
+        quiet=True,
+        refresh=3600,
+        follow=7200,
+        comments=True,
+        history="hn.db",
     )
+
+
+def test_live_needs_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that can move its cursor."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert parse_settings(["--live"]) == Settings(live=True)
+
+    for terminal, is_one in (("dumb", True), ("xterm", False)):
+        monkeypatch.setenv("TERM", terminal)
+        monkeypatch.setattr("sys.stdout.isatty", lambda is_one=is_one: is_one)
+        with pytest.raises(SystemExit):
+            parse_settings(["--live"])
+        assert "--live: needs a terminal" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -69,6 +102,14 @@ def test_once_demo_and_quiet() -> None:
         "https://news.ycombinator.com/item?id=8863",
         "http://news.ycombinator.com/item?p=2&id=8863#9224",
         "https://news.ycombinator.com/item?id=8863&p=2",
+        "news.ycombinator.com/item?id=8863",
+        "//www.news.ycombinator.com/item/?id=8863",
+        "HTTPS://News.YCombinator.com:443/item?id=8863",
+        "https://news.ycombinator.com/reply?id=8863&goto=item%3Fid%3D8863%239224",
+        "https://news.ycombinator.com/context?id=8863",
+        "/latest?id=8863",
+        "item?id=8863",
+        " 8863\n",
     ],
 )
 def test_posts(post: str) -> None:
@@ -85,11 +126,23 @@ def test_posts_and_options_mix() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("5", 5), ("0.5", 0.5), ("30s", 30), ("5m", 300), ("1h", 3600), ("1.5h", 5400)],
+    [
+        *(("5", 5), ("0.5", 0.5), ("30s", 30), ("5m", 300), ("1h", 3600), ("1.5h", 5400)),
+        *(("5min", 300), ("90 s", 90), ("1d", 86400), ("2 Days", 172800), ("1 hour", 3600)),
+    ],
 )
 def test_durations(text: str, seconds: float) -> None:
-    """Seconds, or a unit."""
+    """Seconds, or a unit, in any of its spellings."""
     assert duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [("jobs", "job"), ("ASK", "ask"), ("Show", "show"), ("beststories", "best")],
+)
+def test_stories_as_people_write_them(text: str, chosen: str) -> None:
+    """In any case, singular or plural."""
+    assert parse_settings(["--stories", text]).stories == chosen
 
 
 @pytest.mark.parametrize(
@@ -97,20 +150,26 @@ def test_durations(text: str, seconds: float) -> None:
     [
         *(
             (f"--period {bad}", f"'{bad}' is not a duration")
-            for bad in ("0", "0s", "5x", "-1", "1e3", "inf", "nan", "5 m", "9999h", ".5", "٣")
+            for bad in ("5x", "1e3", "inf", "nan", "5  m", ".5", "٣", "m", "1h30m")
         ),
-        ("--limit 0", "'0' is not a whole number from 1 to 500"),
-        ("--limit 501", "'501'"),
-        ("--limit 1.5", "'1.5'"),
+        ("--period 0", "argument --period: must be more than 0, not 0"),
+        ("--period -1", "argument --period: must be more than 0, not -1"),
+        ("--period 9999h", "--period: must be a year at most"),
+        ("--limit 0", "argument --limit: must be a whole number from 1 to 500, not 0"),
+        ("--limit 501", "501"),
+        ("--limit 1.5", "'1.5' is not a whole number"),
         ("--polls 0", "--polls"),
         ("--max-running 0", "--max-running"),
         ("--connections 0", "--connections"),
         ("--retries 21", "--retries"),
         ("--max-errors -1", "--max-errors"),
         ("--max-fetches 0", "--max-fetches"),
-        ("--stories foo", "'foo'"),
+        ("--follow -1", "--follow"),
+        ("--stories bst", "'bst' is not one of top, new, best, ask, show, job: did you mean best?"),
         ("--format xml", "'xml'"),
         ("--on-error ignore", "'ignore'"),
+        ("--output", "--output"),
+        ("--output -", "--output"),
         ("--api-url example.com", "'example.com'"),
         ("--api-url ftp://example.com", "--api-url"),
         ("--api-url http://", "--api-url"),
@@ -118,26 +177,52 @@ def test_durations(text: str, seconds: float) -> None:
         ("--api-url http://a:99999", "--api-url"),
         ("--api-url http://a/v0?x=1", "--api-url"),
         ("--api-url http://user@a/v0", "--api-url"),
+        ("--api-url http://xn--", "--api-url"),
+        ("--api-url http://a\\b", "--api-url"),
+        ("--api-url http://a:0", "--api-url"),
+        ("--api-url http://a..b", "--api-url"),
         ("0", "'0' is neither an item id nor"),
         ("abc", "'abc'"),
+        ("once", "did you mean --once?"),
+        ("show", "did you mean --stories show?"),
+        ("5", "5 looks like a limit: did you mean --limit 5?"),
         ("https://example.com/item?id=1", "'https://example.com/item?id=1'"),
         ("https://news.ycombinator.com/user?id=pg", "POST"),
-        ("--once --polls 2", "--polls: not allowed with --once"),
-        ("-q -v", "--verbose: not allowed with --quiet"),
-        ("--demo --api-url http://a", "--api-url: not allowed with --demo"),
-        ("1 --limit 5", "--limit: not allowed with POST"),
-        ("1 --stories new", "--stories: not allowed with POST"),
-        ("--full-walk --refresh 5m", "--refresh: not allowed with --full-walk"),
-        ("--nonsense", "--nonsense"),
-        ("--lim 5", "--lim"),
+        ("https://news.ycombinator.com/item?id=1&id=2", "POST"),
+        ("https://[news.ycombinator.com/item?id=1", "POST"),
+        ("--once --polls 2", "--polls: is not allowed with --once"),
+        ("-q -v", "--verbose: is not allowed with --quiet"),
+        ("--demo --api-url http://a", "--api-url: is not allowed with --demo"),
+        ("1 --limit 5", "--limit: is not allowed with POST"),
+        ("1 --stories new", "--stories: is not allowed with POST"),
+        ("1 --follow 1h", "--follow: is not allowed with POST"),
+        ("--full-walk --refresh 24h", "--refresh: is not allowed with --full-walk"),
+        ("--full-walk --follow 1h", "--follow: is not allowed with --full-walk"),
+        ("--full-walk --comments", "--comments: is not allowed with --full-walk"),
+        ("--once --refresh 24h", "--refresh: has no effect in a single poll without --history"),
+        ("--polls 1 --changes-only", "--changes-only: has no effect in a single poll"),
+        ("--once --comments", "--comments: has no effect"),
+        ("--once --follow 1h", "--follow: has no effect"),
+        ("--comments --format csv", "--comments: is not allowed with --format csv"),
+        ("--live --format json", "--live: is not allowed with --format json"),
+        ("--live --output x", "--output: is not allowed with --live"),
+        ("--live --quiet", "--quiet: is not allowed with --live"),
+        ("--live --changes-only", "--changes-only: is not allowed with --live"),
+        ("--output x --history x", "--output: is the same file as --history"),
+        ("--nonsense", "unknown option --nonsense (see"),
+        ("--perid 5m", "unknown option --perid: did you mean --period?"),
+        ("-limit 5", "did you mean --limit?"),
+        ("--lim 5", "did you mean --limit?"),
+        ("--once=5", "argument --once: takes no value, not '5'"),
         ("--period", "--period"),
-        ("@missing", "missing"),
+        ("@missing", "cannot read @missing: No such file or directory"),
+        ("@/", "cannot read @/"),
     ],
 )
 def test_mistakes(arguments: str, named: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2 and one sentence, which names the input."""
     with pytest.raises(SystemExit) as caught:
-        parse_settings(arguments.split(" ", 1) if "5 m" in arguments else arguments.split())
+        parse_settings(arguments.split(" ", 1) if "5  m" in arguments else arguments.split())
 
     stderr = capsys.readouterr().err
     assert caught.value.code == 2
@@ -155,20 +240,81 @@ def test_arguments_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "named"), [("--limit 'x", "in an @FILE"), ("@{file}", "includes itself")]
+    ("text", "named"),
+    [
+        (b"\n--limit 'x", "line 2: no closing quotation"),
+        (b"@{file}", "line 1: @{file} includes itself"),
+        (b"-q\n\xff", "line 2: not UTF-8"),
+        (b"-q\n@/dev/zero", "line 2: @/dev/zero is larger than"),
+        (b"-q\n@{file}.not", "line 2: cannot read @{file}.not: No such file"),
+        (b"@a\0b", "line 1: cannot read @a"),
+        (b"-q\n\n --limit=0", "line 3: argument --limit: must be"),
+        (b"-q\n--perid 5m", "line 2: unknown option --perid"),
+        (b"-q\nfoo", "line 2: argument POST: 'foo'"),
+    ],
 )
 def test_mistakes_in_a_file(
-    text: str, named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: bytes, named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also only a sentence."""
+    """Also only a sentence, which names the line."""
     file = tmp_path / "arguments"
-    file.write_text(text.format(file=file), encoding="utf-8")
+    file.write_bytes(text.replace(b"{file}", bytes(file)))
 
     with pytest.raises(SystemExit) as caught:
         parse_settings([f"@{file}"])
 
+    stderr = capsys.readouterr().err
     assert caught.value.code == 2
-    assert named in capsys.readouterr().err
+    assert f"{file}, {named.format(file=file)}" in stderr
+    assert stderr.count("\n") == 1
+
+
+def test_what_overrides_a_file_is_not_blamed_on_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An option after @FILE is the command line's."""
+    file = tmp_path / "arguments"
+    file.write_text("--limit 5", encoding="utf-8")
+
+    with pytest.raises(SystemExit):
+        parse_settings([f"@{file}", "--limit=0"])
+
+    assert "error: argument --limit: must be" in capsys.readouterr().err
+
+
+# Whatever a user or an attacker may write instead of an address.
+ODD = st.lists(
+    st.sampled_from([*'abx-_:/.@[]%\\~ 019?#é٣。\x00\t\n;&=+!$,|^`{}<>"Z', "xn--", "::1", "//"])
+)
+
+
+@given(start=st.sampled_from(["", "http://", "HTTPS://a", "http://[::1]", "http:/"]), rest=ODD)
+def test_an_accepted_address_can_be_asked(start: str, rest: list[str]) -> None:
+    """By the client, which never complains later; any other is one sentence."""
+    text = start + "".join(rest)
+    problem = address(text)
+    if problem is None:
+        url = URL(f"{text}/item/1.json", encoded=True)
+        assert url.host
+        assert url.raw_host
+        assert url.host_subcomponent
+    else:
+        assert problem.isprintable()
+        assert len(problem) < 200
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://me:secret@a", "me:secret@a", "//me:secret@a", "http://me:secret@b@a", "secret@é\0"],
+)
+def test_a_password_is_never_shown(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not even that of an address that cannot be used anyway."""
+    with pytest.raises(SystemExit):
+        parse_settings(["--api-url", url])
+
+    stderr = capsys.readouterr().err
+    assert "must not contain a user or a password" in stderr
+    assert "secret" not in stderr
 
 
 def test_api_url_from_the_environment(
@@ -183,7 +329,7 @@ def test_api_url_from_the_environment(
     assert parse_settings(["--demo"]) == Settings(demo=True)
     with pytest.raises(SystemExit):
         parse_settings([])
-    assert "HN_COMMENTS_API_URL: 'nonsense'" in capsys.readouterr().err
+    assert "variable HN_COMMENTS_API_URL: must be an http(s) address" in capsys.readouterr().err
 
 
 def test_help_and_version() -> None:
@@ -196,3 +342,30 @@ def test_help_and_version() -> None:
 
         assert expected.split("\n")[0] in output.stdout
         assert not output.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option, and what it can be."""
+    with pytest.raises(SystemExit) as caught:
+        parse_settings(["--print-completion", shell])
+
+    script = capsys.readouterr().out
+    assert caught.value.code == 0
+    for action in build_parser()._actions:
+        for name in action.option_strings:
+            assert name.lstrip("-") in script
+    assert "cancel" in script
+
+
+def test_completion_says_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the extra."""
+    monkeypatch.setitem(sys.modules, "shtab", None)
+
+    with pytest.raises(SystemExit) as caught:
+        parse_settings(["--print-completion", "bash"])
+
+    assert caught.value.code == 2
+    assert "pip install 'hn-comments[completion]'" in capsys.readouterr().err

@@ -7,8 +7,18 @@ from typing import Any
 
 import pytest
 
-from hn_comments import Count, Item, PollReport, PostReport, Settings
-from hn_comments.output import STORY_FIELDS, clean, format_header, format_report
+from hn_comments import Comment, Count, Item, PollReport, PostReport, Settings
+from hn_comments.output import (
+    COMMENT_FIELDS,
+    MAX_REASON,
+    MAX_TITLE,
+    STORY_FIELDS,
+    Disputes,
+    format_cost,
+    format_header,
+    format_report,
+)
+from hn_comments.plaintext import clean
 
 
 ITEM = Item(
@@ -103,6 +113,116 @@ def test_control_characters_never_reach_a_terminal() -> None:
         assert line.isprintable()
     fields = json.loads(lines(poll(story), format="json")[0])
     assert (fields["by"], fields["url"]) == ("xy", "z")
+
+
+@pytest.mark.parametrize(
+    "control", "\xad\u061c\u200b\u200e\u200f\u202a\u2060\u206f\ufeff\U000e0041"
+)
+def test_invisible_controls_are_left_out(control: str) -> None:
+    """They turn text around, or hide some in it."""
+    assert clean(f"a{control}b") == "ab"
+
+
+@pytest.mark.parametrize(
+    "whole", ["\u0645\u06cc\u200c\u0634", "\U0001f469\u200d\U0001f4bb", "é\ufe0f"]
+)
+def test_what_scripts_and_emoji_need_stays(whole: str) -> None:
+    """The joiners are not seen either, but what they join is."""
+    assert clean(whole) == whole
+
+
+def test_endless_titles_and_reasons_are_cut() -> None:
+    """After what would not be printed anyway was left out."""
+    reason = "\0" * 25_000 + "x" * 25_000
+    story = post(item=Item(id=8863, title="t" * 10**6), count=PARTIAL, error=reason)
+
+    line = text(story)
+    assert f"  {'t' * (MAX_TITLE - 3)}...: " in line
+    assert line.endswith(f": {'x' * (MAX_REASON - 3)}...")
+    for fields in map(json.loads, lines(poll(story), format="json")):
+        assert all(
+            len(error) == MAX_REASON
+            for error in [fields.get("error"), *fields.get("errors", ())]
+            if error
+        )
+    assert len(text(post(count=None, error=reason))) < 300
+
+
+COMMENT = Comment(
+    item=Item(
+        id=9224,
+        by="BrandonM",
+        parent=8863,
+        time=1175786214,
+        text="I have a few qualms:<p>1. FTP\x1b[2J &amp; curlftpfs",
+    ),
+    story=8863,
+    title="My YC app: Dropbox",
+    parent_by="dhouston",
+)
+
+
+def test_comments_as_text() -> None:
+    """Who, where, and indented what: no line of it can pass for one of ours."""
+    head, *body = lines(poll(comments=(COMMENT,)), comments=True)
+
+    link = "https://news.ycombinator.com/item?id=9224"
+    assert head[9:] == f"] Comment 9224 by BrandonM on post 8863  My YC app: Dropbox  {link}"
+    assert body == ["    I have a few qualms:", "", "    1. FTP[2J & curlftpfs"]
+
+
+def test_reply_names_whom_it_answers() -> None:
+    """Where that is another comment."""
+    item = Item(id=9225, by="drew", parent=9224)
+    reply = Comment(item=item, story=8863, title=None, parent_by="Brandon\nM")
+
+    (line,) = lines(poll(comments=(reply,)), comments=True)
+
+    assert "] Comment 9225 by drew in reply to BrandonM on post 8863  (no title)  https" in line
+
+
+def test_comments_as_json() -> None:
+    """A line for each, between the posts and the poll."""
+    _, line, end = lines(poll(post(), comments=(COMMENT,)), comments=True, format="json")
+
+    assert json.loads(line) == {
+        "type": "comment",
+        "poll": 2,
+        "time": "2026-11-20T09:14:03Z",
+        "id": 9224,
+        "story": 8863,
+        "parent": 8863,
+        "by": "BrandonM",
+        "created": "2007-04-05T15:16:54Z",
+        "text": "I have a few qualms:\n\n1. FTP[2J & curlftpfs",
+        "link": "https://news.ycombinator.com/item?id=9224",
+    }
+    assert list(json.loads(line)) == ["type", *COMMENT_FIELDS]
+    assert json.loads(end)["type"] == "poll"
+
+
+def test_comments_nobody_asked_for() -> None:
+    """Are not shown."""
+    assert lines(poll(comments=(COMMENT,))) == []
+
+
+def test_cost_of_a_poll() -> None:
+    """What the server refused is said where there was any."""
+    assert format_cost(poll()) == "> Calculating comments took 2.96 seconds and 244 fetches"
+    assert format_cost(poll(refused=3)).endswith(" seconds and 244 fetches, 3 refused")
+
+
+def test_dispute_is_said_when_it_begins_and_ends() -> None:
+    """And not in between, nor because a count was not exact for a moment."""
+    agreed, disputed = post(), post(item=ITEM, count=Count(live=70), disputed=True)
+    disputes = Disputes()
+    course = [agreed, disputed, disputed, post(count=PARTIAL), disputed, agreed, agreed, disputed]
+
+    said = [list(disputes.changes(poll(story))) for story in course]
+
+    begin = ["Post 8863: counted 70 live comments, Hacker News says 71"]
+    end = ["Post 8863: Hacker News now says what was counted"]
+    assert said == [[], begin, [], [], [], end, [], begin]
 
 
 def test_json_lines() -> None:

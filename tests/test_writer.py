@@ -1,0 +1,125 @@
+"""Lines that are written by a thread, and files that go on where they ended."""
+
+import io
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hn_comments.writer import Stream, Writer, open_to_append, stream_to
+
+from .support import DEADLINE, MS
+
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+
+HEADER = "poll,title\n"
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[io.FileIO, io.FileIO]]:
+    """Both ends of one, unbuffered."""
+    read_end, write_end = os.pipe()
+    with io.FileIO(read_end, "rb") as reader, io.FileIO(write_end, "wb") as writer:
+        yield reader, writer
+
+
+def continued(path: Path, header: str = HEADER) -> str:
+    """Return what has to stand in a file before the next line."""
+    file, start = open_to_append(str(path), header)
+    file.close()
+    return start
+
+
+@pytest.mark.parametrize(
+    ("content", "header", "start"),
+    [
+        (None, HEADER, HEADER),
+        (b"", HEADER, HEADER),
+        (b"", "", ""),
+        (b"poll,title\n1,a\n", HEADER, ""),
+        (b"poll,title\n1,a", HEADER, "\n"),
+        (b'poll,title\n1,"a ""b"" c', HEADER, '"\n'),
+        (b'poll,title\n1,"a"', HEADER, "\n"),
+        (b"poll,title\n1", HEADER, ",\n"),
+        (b'poll,title\n1,"a, b', HEADER, '"\n'),
+        (b'{"type": "st', "", "\n"),
+        (b"x" * 200_000, "", "\n"),
+        (b"x" * 200_000 + b"\n", "", ""),
+    ],
+)
+def test_a_file_goes_on_where_it_ended(
+    content: bytes | None, header: str, start: str, tmp_path: Path
+) -> None:
+    """A header only at its beginning, and no line glued to half of another."""
+    path = tmp_path / "counts"
+    if content is not None:
+        path.write_bytes(content)
+
+    assert continued(path, header) == start
+    assert path.read_bytes() == (content or b"")
+
+
+def test_another_file_is_left_alone(tmp_path: Path) -> None:
+    """Whatever it holds, it is not ours."""
+    path = tmp_path / "counts"
+    path.write_bytes(b"poll,title,more\n")
+
+    with pytest.raises(OSError, match="its first line is not the header"):
+        continued(path)
+
+
+@posix_only
+def test_writing_waits_for_no_reader(pipe: tuple[io.FileIO, io.FileIO]) -> None:
+    """But all arrives, in order, when it comes; what cannot be encoded is spelled out."""
+    reader, raw = pipe
+    writer = Writer()
+    stream = Stream(writer, raw, encoding="ascii")
+
+    for number in range(100):
+        stream.write(f"{number} é {'x' * 10_000}\n")
+    assert writer.backlog > 500_000
+    assert not writer.wait(10 * MS)
+    data = b""
+    while data.count(b"\n") < 100:
+        data += reader.read(1 << 16) or b""
+
+    assert writer.wait(DEADLINE)
+    assert writer.backlog == 0
+    assert [line.split()[0] for line in data.splitlines()] == [b"%d" % n for n in range(100)]
+    assert data.count(rb"\xe9") == 100
+
+
+@posix_only
+def test_first_error_ends_a_stream_alone(pipe: tuple[io.FileIO, io.FileIO]) -> None:
+    """It is told once; other streams of the same writer go on."""
+    reader, raw = pipe
+    other_end, other_raw = os.pipe()
+    errors: list[OSError] = []
+    writer = Writer()
+    broken = Stream(writer, raw, on_error=errors.append)
+    with io.FileIO(other_raw, "wb") as other, io.FileIO(other_end, "rb") as rest:
+        reader.close()
+        for _ in range(3):
+            broken.write("nobody reads this\n")
+        Stream(writer, other).write("but this\n")
+
+        assert rest.read(100) == b"but this\n"
+        assert writer.wait(DEADLINE)
+    assert [type(error) for error in errors] == [BrokenPipeError]
+    assert broken.error is errors[0]
+
+
+def test_closed_standard_stream_is_no_stream() -> None:
+    """Python has None in its place."""
+    assert stream_to(None, Writer()) is None
+
+
+def test_writer_does_not_keep_the_program_alive() -> None:
+    """Its thread is a daemon."""
+    Writer()
+
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "writer")
