@@ -17,6 +17,7 @@ ORDER = [
     "watch",
     "options",
     "output",
+    "plaintext",
     "poller",
     "stories",
     "posts",

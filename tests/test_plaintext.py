@@ -1,0 +1,122 @@
+"""What becomes of a comment's HTML, and of HTML that means harm."""
+
+import subprocess
+import sys
+
+import pytest
+from rich.cells import cell_len
+
+from hn_comments.plaintext import CUT, MAX_HTML, MAX_LINES, UNPRINTABLE, clean, plain_text
+
+
+HOSTILE = {
+    "nested": "<div>" * 10_000 + "deep",
+    "nested links": "<a href=http://x/>" * 10_000 + "deep",
+    "misnested": "<a><div>" * 10_000,
+    "formatting": "".join(f"<b a={i}>" for i in range(2000)) + "<p>x" * 10_000,
+    "unclosed": "<p>a<a href='http://x/" + "y" * 100_000,
+    "comments": "<!--" * 100_000,
+    "open tags": "<a" * 100_000,
+    "declarations": "<![CDATA[" * 100_000,
+    "paragraphs": "<p>x" * 100_000,
+    "blank lines": "<pre>x" + "\n" * 100_000 + "y",
+    "megabytes": "word " * 1_000_000,
+    "one word": "日" * 1_000_000,
+    "frames": "<frameset>" * 10_000,
+    "controls": "&#27;[2J&#x9b;1A\x1b]0;title\x07&#8238;desrever\u202e\ud800&#xD800;\r\n\x00",
+}
+
+
+def test_a_comment_as_hacker_news_sends_it() -> None:
+    """Paragraphs, entities, emphasis; links by their address, code with its indentation."""
+    html = (
+        "It&#x27;s <i>so</i> &lt;b&gt; &amp; more<p>See "
+        '<a href="https:&#x2F;&#x2F;example.org&#x2F;long&#x2F;way" rel="nofollow">'
+        "https:&#x2F;&#x2F;example.org&#x2F;lo...</a> there.<p><pre><code>  def f():\n"
+        "      pass\n</code></pre>\nEnd"
+    )
+
+    assert plain_text(html) == (
+        "It's so <b> & more\n\n"
+        "See https://example.org/long/way there.\n\n"
+        "    def f():\n        pass\n\n"
+        "End"
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ('<a href="https://a.org">the docs</a>', "the docs (https://a.org)"),
+        ('<a href="https://a.org">a.org</a>', "https://a.org"),
+        ('<a href="javascript:alert(1)">click</a>', "click"),
+        ("<a>nowhere</a>", "nowhere"),
+        ('<a href="https://a.org"><p>over<p>blocks</a>', "over\n\nblocks (https://a.org)"),
+    ],
+)
+def test_links_are_kept(html: str, text: str) -> None:
+    """An address that a reader can follow stands in the text, once."""
+    assert plain_text(html) == text
+
+
+def test_what_is_not_for_readers_is_left_out() -> None:
+    """Scripts, styles and comments are no text."""
+    html = "<title>t</title>a<script>bad()</script><style>x{}</style><!-- c --> b"
+
+    assert plain_text(html) == "a b"
+
+
+@pytest.mark.parametrize("width", [10, 40, 80])
+def test_lines_are_fitted_in_cells(width: int) -> None:
+    """Wide characters take two cells; an address is not broken."""
+    html = "日本語の長い文章" * 20 + " and 🎉🎉 words " * 20 + "<pre>" + "日x" * 100 + "</pre>"
+
+    lines = plain_text(html, width).splitlines()
+
+    assert max(map(cell_len, lines)) <= width
+    address = "https://example.org/" + "x" * 100
+    assert address in plain_text(f"see {address} there", width).split()
+
+
+def test_without_a_width_a_paragraph_is_a_line() -> None:
+    """Whoever reads the text elsewhere, fits it there."""
+    assert plain_text("word " * 1000) == " ".join(["word"] * 1000)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("width", [None, 40])
+def test_hostile_html_is_bounded(name: str, width: int | None) -> None:
+    """There is an answer, soon, not longer than what was read, and nothing in it moves."""
+    text = plain_text(HOSTILE[name], width)
+
+    assert len(text) <= MAX_HTML + len(CUT) + 2 * MAX_LINES
+    assert len(text.splitlines()) <= MAX_LINES + 1
+    assert not UNPRINTABLE.search(text.replace("\n", ""))
+    assert text.encode()
+
+
+def test_what_is_cut_says_so() -> None:
+    """A reader knows that there was more."""
+    assert plain_text("word " * 100_000).endswith("\n" + CUT)
+    assert plain_text("<p>x" * (MAX_LINES // 2)).endswith("x")
+    assert plain_text("<p>x" * MAX_LINES).endswith("\n" + CUT)
+
+
+def test_clean_leaves_letters_of_all_scripts() -> None:
+    """Only what is no character to read is taken out."""
+    assert clean("a\x1b[31m\u202eb\x9b\r\n\ud800") == "a[31mb"
+    assert clean("日本 עברית 👩‍💻 é") == "日本 עברית 👩‍💻 é"
+
+
+def test_parser_is_imported_with_the_first_comment() -> None:
+    """Who asks for no comments does not wait for it."""
+    code = (
+        "import sys; from hn_comments import plaintext; print('selectolax' in sys.modules)\n"
+        "plaintext.plain_text('x'); print('selectolax' in sys.modules, 'rich' in sys.modules)"
+    )
+
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert output.stdout.split() == ["False", "True", "False"]
