@@ -65,7 +65,9 @@ HEIGHT_FOR_ERRORS = 16
 # Lines of a screen from which the pane stands below the table, and not in its place.
 HEIGHT_FOR_BOTH = 16
 
-KEYS = ("q quit", "j/k choose", "enter comments", "s sort", "o link")
+# What the keys do, in words and, below a width of 60, as a reminder.
+KEYS = "q quit, j/k choose, enter comments, s sort: {sort}, o link"
+SHORT_KEYS = "q, j/k, enter, o, s: {sort}"
 
 
 def draw_screen(board: Board, terminal: Terminal, *, width: int, height: int) -> list[str]:
@@ -191,14 +193,15 @@ def bars(hours: tuple[int, ...], cells: int, *, ascii_only: bool = False) -> str
 
 def age(board: Board, story: PostReport) -> str:
     """
-    Return how old a story is, as in "12m", "3h", "2d".
+    Return how old a story is, as in "12m", "3h", "2d", "5y".
     """
     if story.item is None or story.item.time is None:
         return ""
-    minutes = max(int(board.clock() - story.item.time) // 60, 0)
-    if minutes < 60:
-        return f"{minutes}m"
-    return f"{minutes // 60}h" if minutes < 48 * 60 else f"{minutes // 1440}d"
+    hours = max(board.clock() - story.item.time, 0) / 3600
+    for most, size, unit in ((1, 1 / 60, "m"), (48, 1, "h"), (24 * 1000, 24, "d")):
+        if hours < most:
+            return f"{int(hours / size)}{unit}"
+    return f"{int(hours / 24 / 365)}y"
 
 
 def window(board: Board, size: int) -> list[PostReport]:
@@ -246,7 +249,7 @@ def draw_footer(board: Board, terminal: Terminal, *, width: int, height: int) ->
         errors = errors if height >= HEIGHT_FOR_ERRORS else [f"({len(errors)}) {errors[0]}"]
     lines = [paint_line(terminal, error, PARTIAL, width) for error in errors]
     lines.append(paint_line(terminal, describe_poll(board, width), QUIET, width))
-    keys = board.message or fit_facts((*KEYS[:-2], f"s sort: {board.sort}", KEYS[-1]), width)
+    keys = board.message or (KEYS if width >= 60 else SHORT_KEYS).format(sort=board.sort)
     return [*lines, paint_line(terminal, keys, "bold" if board.message else QUIET, width)]
 
 

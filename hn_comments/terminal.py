@@ -87,13 +87,16 @@ class Terminal:
         import io
 
         from rich.console import Console
+        from rich.segment import Segment
 
         # Told everything, so that it asks neither the environment nor a terminal.
         console = Console(
             file=io.StringIO(), force_terminal=True, legacy_windows=False, width=width, height=1000
         )
         lines = console.render_lines(drawing, pad=False)
-        return ["".join(map(self._paint_segment, strip_end(line))) for line in lines]
+        return [
+            "".join(map(self._paint_segment, Segment.simplify(strip_end(line)))) for line in lines
+        ]
 
     def _paint_segment(self, segment: "Segment") -> str:
         from rich.color import ColorSystem
