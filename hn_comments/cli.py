@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from types import FrameType
 
+from .display import Display
 from .errors import BadProxy, TooManyErrors
 from .models import PollReport, Settings
 from .options import parse_settings
@@ -25,6 +26,8 @@ from .output import clean, format_header, format_report
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+
+    from .watch import Control
 
 logger = logging.getLogger(__package__)
 
@@ -46,8 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     stopper = Stopper()
     settings = parse_settings(argv)
-    set_up_logging(settings)
-    printer = Printer(settings, stop=stopper.stop)
+    display = Display(settings)
+    set_up_logging(settings, display.filter)
+    printer = Printer(settings, display, stop=stopper.stop)
 
     import asyncio
 
@@ -62,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(GC_THRESHOLD)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(publish(watch(settings, control=control), stopper, control.stop, printer))
+            runner.run(publish(watch(settings, control=control), stopper, control, printer))
     except TooManyErrors:
         logger.error("Error detected, quitting")
         code = EXIT_ERRORS
@@ -75,15 +79,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def publish(
     reports: AsyncIterable[PollReport],
     stopper: "Stopper",
-    stop_polling: Callable[[], None],
+    control: "Control",
     printer: "Printer",
 ) -> None:
     """
     Print each report as it comes, until there are no more.
     """
-    stopper.connect(stop_polling)
-    async for report in reports:
-        printer.publish(report)
+    stopper.connect(control.stop)
+    display = printer.display
+    stopper.on_leaving = display.restore
+    try:
+        look = getattr(control, "progress", lambda: None)
+        async with display.open(stop=stopper.stop, look=look):
+            async for report in reports:
+                printer.publish(report)
+    finally:
+        print(display.last_table(), end="", flush=True)
 
 
 def loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
@@ -110,6 +121,8 @@ class Stopper:
         self._signal: int | None = None
         self._stopped = False
         self._stop_polling: Callable[[], object] | None = None
+        # Called before the program leaves at once.
+        self.on_leaving: Callable[[], None] = lambda: None
 
     def connect(self, stop_polling: Callable[[], None]) -> None:
         """
@@ -142,6 +155,7 @@ class Stopper:
 
     def _handle_signal(self, signum: int, _frame: FrameType | None) -> None:
         if self._signal is not None:
+            self.on_leaving()
             os._exit(EXIT_SIGNAL + signum)
         self._signal = signum
         self.stop()
@@ -152,8 +166,9 @@ class Printer:
     Prints each report as it comes, and remembers what the exit code needs.
     """
 
-    def __init__(self, settings: Settings, *, stop: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, display: Display, *, stop: Callable[[], None]) -> None:
         self.settings = settings
+        self.display = display
         self.stop = stop
         self.last: PollReport | None = None
         self.failed = False
@@ -171,7 +186,9 @@ class Printer:
         """
         if self.last is None or self.last.poll < report.poll:
             self.last = report
-        self._print(format_report(report, self.settings))
+        text = self.display.render(report)
+        self._print(format_report(report, self.settings) if text is None else text.splitlines())
+        print(self.display.status(report), end="", file=sys.stderr, flush=True)
         for story in report.stories:
             if story.disputed and story.count and story.item:
                 logger.info(
@@ -222,12 +239,13 @@ class LineFormatter(logging.Formatter):
         return clean(super().format(record))
 
 
-def set_up_logging(settings: Settings) -> None:
+def set_up_logging(settings: Settings, wanted: Callable[[logging.LogRecord], bool]) -> None:
     """
     Send what this package logs to stderr, in the detail that was asked for.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter())
+    handler.addFilter(wanted)
     logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(

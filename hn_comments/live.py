@@ -3,7 +3,6 @@ The live table on the alternate screen: reports and keys in, a drawing out where
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -45,9 +44,15 @@ class LiveTable:
         )
         self._minutes = 0
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def open(self) -> bool:
+        return self._loop is not None
 
     async def __aenter__(self) -> Self:
         self.screen.enter()
+        self._loop = asyncio.get_running_loop()
         self._draw()
         self._task = asyncio.create_task(self._keep_time(), name="live table")
         return self
@@ -62,6 +67,7 @@ class LiveTable:
             if self._task is not None:
                 await stop_tasks([self._task])
         finally:
+            self._loop = None
             self.screen.leave()
 
     def last_table(self) -> str:
@@ -84,6 +90,11 @@ class LiveTable:
         """
         Show *message* until the next report.
         """
+        # Other threads log, too.
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._warn, message)
+
+    def _warn(self, message: str) -> None:
         self.board.warnings.append(message)
         self._draw()
 
@@ -117,16 +128,3 @@ class LiveTable:
             if wait != self.board.wait or old:
                 self.board.wait = wait
                 self._draw()
-
-
-class LiveHandler(logging.Handler):
-    """
-    Sends what is logged to the live table, where stderr is the same terminal.
-    """
-
-    def __init__(self, table: LiveTable) -> None:
-        super().__init__(logging.WARNING)
-        self.table = table
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.table.warn(record.getMessage())

@@ -71,16 +71,6 @@ class TerminalText:
             lines += self._comment(comment, width)
         return "".join(line + "\n" for line in lines)
 
-    def status(self, report: PollReport) -> str | None:
-        """
-        Return one line on what a poll found and cost, or None where nothing happened.
-        """
-        from rich.text import Text
-
-        width = self.terminal.size().columns
-        facts = fit_facts(summarise(report), width - len("> "))
-        return self._paint(Text(f"> {facts}", QUIET), width) if facts else None
-
     def _compare_lists(self, report: PollReport) -> list[PostReport]:
         """
         Note which stories arrived on the list, and return those that left it.
@@ -180,6 +170,17 @@ class Row:
         Return the row of a post that has left the list.
         """
         return cls(story=story, count="", unit="", new="out", title_style=QUIET)
+
+
+def status_line(report: PollReport, terminal: Terminal) -> str | None:
+    """
+    Return one line on what a poll found and cost, or None where nothing happened.
+    """
+    from rich.text import Text
+
+    width = terminal.size().columns
+    facts = fit_facts(summarise(report), width - len("> "))
+    return "".join(terminal.paint(Text(f"> {facts}", QUIET), width=width)) if facts else None
 
 
 def summarise(report: PollReport) -> Iterator[str]:

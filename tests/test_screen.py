@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from hn_comments import Count, Item, PollReport, Settings
 from hn_comments.plaintext import UNPRINTABLE
-from hn_comments.screen import TerminalText, fit_facts, plural
+from hn_comments.screen import TerminalText, fit_facts, plural, status_line
 
 from .reports import comment, partial, post, pseudo_terminal, report, terminal, titled
 
@@ -149,7 +149,7 @@ def test_nothing_from_the_network_moves_the_cursor() -> None:
 def status(one: PollReport, width: int = 80) -> str | None:
     """Return the status line of *one*."""
     with pseudo_terminal(columns=width) as (_, program):
-        return TerminalText(Settings(), terminal(program)).status(one)
+        return status_line(one, terminal(program))
 
 
 def test_status_says_what_happened_and_what_it_cost() -> None:
