@@ -104,6 +104,9 @@ def progress_facts(progress: Progress) -> Iterator[str]:
     """
     Yield comments so far, time left, posts done, and requests a second.
     """
+    if not progress.posts:
+        yield "reading which posts there are"
+        return
     rate = progress.comments / progress.seconds if progress.seconds > 0 else 0.0
     expected = progress.expected or 0
     if expected > progress.comments:

@@ -51,6 +51,7 @@ def test_facts_are_told_by_importance() -> None:
     )
     assert describe_progress(WALK, 45) == "1,200 of about 4,800 comments, 15 s left"
     assert describe_progress(WALK, 10) == ""
+    assert describe_progress(replace(WALK, posts=0), 80) == "reading which posts there are"
 
 
 @pytest.mark.parametrize("expected", [None, 0, 1199, 1200])
