@@ -15,7 +15,6 @@ import sys
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from types import FrameType
 
-from .display import Display
 from .errors import BadProxy, TooManyErrors
 from .models import PollReport, Settings
 from .options import parse_settings
@@ -27,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
 
+    from .display import Display
     from .watch import Control
 
 logger = logging.getLogger(__package__)
@@ -49,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     stopper = Stopper()
     settings = parse_settings(argv)
+    from .display import Display
+
     display = Display(settings)
     set_up_logging(settings, display.filter)
     printer = Printer(settings, display, stop=stopper.stop)
@@ -166,7 +168,7 @@ class Printer:
     Prints each report as it comes, and remembers what the exit code needs.
     """
 
-    def __init__(self, settings: Settings, display: Display, *, stop: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, display: "Display", *, stop: Callable[[], None]) -> None:
         self.settings = settings
         self.display = display
         self.stop = stop

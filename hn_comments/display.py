@@ -1,7 +1,8 @@
 """
 What stands on stdout and stderr where they are terminals: chosen once, by the settings.
 
-`cli` asks this first, and writes the piped form of what gets no answer here.
+`cli` asks this first, and writes the piped form of what gets no answer here. What draws is
+imported only where there is a terminal.
 """
 
 import contextlib
@@ -11,8 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import TextIO
 
 from .models import PollReport, Progress, Settings
-from .screen import TerminalText, status_line
-from .terminal import Terminal
 
 
 # A type checker takes this for typing.TYPE_CHECKING.
@@ -20,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .live import LiveTable
     from .progress import ProgressLine
+    from .screen import TerminalText
+    from .terminal import Terminal
 
 # How log lines begin that say of every poll what a terminal's status line says of some.
 ROUTINE = ("Calculating comments", "Waiting for", "> Calculating comments")
@@ -35,9 +36,9 @@ class Display:
     ) -> None:
         self.settings = settings
         text = settings.format == "text" and settings.output is None
-        self.out = Terminal.of(stdout or sys.stdout) if text else None
-        self.err = Terminal.of(stderr or sys.stderr)
-        self._text = TerminalText(settings, self.out) if self.out else None
+        self.out = find_terminal(stdout or sys.stdout) if text else None
+        self.err = find_terminal(stderr or sys.stderr)
+        self._text: TerminalText | None = None
         self._table: LiveTable | None = None
         self._progress: ProgressLine | None = None
 
@@ -74,7 +75,12 @@ class Display:
             return ""
         if self._progress is not None:
             self._progress.clear()
-        return None if self._text is None else self._text.render(report)
+        if self.out is None:
+            return None
+        from .screen import TerminalText
+
+        self._text = self._text or TerminalText(self.settings, self.out)
+        return self._text.render(report)
 
     def status(self, report: PollReport) -> str:
         """
@@ -82,6 +88,8 @@ class Display:
         """
         if self.err is None or self._table is not None or self.settings.quiet:
             return ""
+        from .screen import status_line
+
         line = status_line(report, self.err)
         return f"{line}\n" if line else ""
 
@@ -113,3 +121,15 @@ class Display:
             self._table.screen.restore()
         if self._progress is not None:
             self._progress.clear()
+
+
+def find_terminal(stream: TextIO | None) -> "Terminal | None":
+    """
+    Return the terminal that *stream* leads to, if it does.
+    """
+    # Python has no stream where the file descriptor was closed.
+    if stream is None or stream.closed or not stream.isatty():
+        return None
+    from .terminal import Terminal
+
+    return Terminal.of(stream)

@@ -43,13 +43,10 @@ class Terminal:
     encoding: str = "utf-8"
 
     @classmethod
-    def of(cls, stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> Self | None:
+    def of(cls, stream: TextIO, environ: Mapping[str, str] = os.environ) -> Self:
         """
-        Return what *stream* and the environment tell, or None where it is no terminal.
+        Return what the environment tells of the terminal that *stream* leads to.
         """
-        # Python has no stream where the file descriptor was closed.
-        if stream is None or stream.closed or not stream.isatty():
-            return None
         control = environ.get("TERM", "") not in {"", "dumb", "unknown"}
         return cls(
             fd=stream.fileno(),

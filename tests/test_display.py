@@ -42,8 +42,9 @@ def _an_able_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
 
-def test_pipes_get_the_piped_form() -> None:
-    """All of it: this has nothing to say there."""
+def test_pipes_get_the_piped_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the letter, whatever is forced: FORCE_COLOR is about colour, and a pipe has none."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
     display = Display(Settings(), stdout=io.StringIO(), stderr=io.StringIO())
 
     assert display.render(report(post(1, new=None))) is None
