@@ -103,16 +103,22 @@ class Board:
         return self.report.errors if self.report else ()
 
     def _compare(self, before: tuple[PostReport, ...]) -> None:
+        """
+        Note what moved and what is new, and forget the stories that are gone.
+        """
         ranks = {story.id: story.rank for story in before}
         for story in self.stories:
             old = ranks.get(story.id)
             if old and story.rank and old != story.rank:
                 self.moves[story.id] = (old - story.rank, self.clock())
             self.fresh[story.id] = self.fresh.get(story.id, 0) + (story.new or 0)
-        known = {story.id for story in self.stories}
         for comment in self.report.comments if self.report else ():
             self.comments.setdefault(comment.story, deque(maxlen=MAX_COMMENTS)).append(comment)
-        # What left the list is forgotten, so that a week's watching does not grow.
+        self._forget()
+
+    def _forget(self) -> None:
+        known = {story.id for story in self.stories}
+        # A week's watching does not grow.
         for memory in (self.fresh, self.comments, self.moves):
             for gone in memory.keys() - known:
                 del memory[gone]

@@ -187,21 +187,31 @@ def summarise(report: PollReport) -> Iterator[str]:
     """
     Yield what a poll found and cost; nothing if nothing happened, or nothing could be read.
     """
-    known = [story for story in report.stories if story.new is not None]
-    first = [story for story in report.stories if story.new is None and story.count]
-    new = sum(story.new or 0 for story in known)
-    changed = [story for story in known if story.new]
-    if report.failed or not (changed or first or report.status != "exact" or report.refused):
+    # A count that is not exact has no difference to the last one, in any poll.
+    first = [
+        story.count.comments
+        for story in report.stories
+        if story.new is None and story.count and story.status == "exact"
+    ]
+    new = [story.new for story in report.stories if story.new]
+    if report.failed or not (first or new or report.refused or report.status != "exact"):
         return
     if first:
-        total = sum(story.count.comments for story in first if story.count)
-        yield f"{plural(total, 'comment')} in {plural(len(first), 'post')}"
-    if changed:
-        yield f"{plural(new, 'new comment')} in {plural(len(changed), 'post')}"
-    for status in ("partial", "failed"):
-        if number := sum(story.status == status for story in report.stories):
-            yield f"{number} {status}"
+        yield f"{plural(sum(first), 'comment')} in {plural(len(first), 'post')}"
+    if new:
+        yield f"{plural(sum(new), 'new comment')} in {plural(len(new), 'post')}"
+    yield from troubles(report)
     yield from costs(report)
+
+
+def troubles(report: PollReport) -> Iterator[str]:
+    """
+    Yield how many posts could be counted in part, or not at all.
+    """
+    statuses = [story.status for story in report.stories]
+    for status in ("partial", "failed"):
+        if status in statuses:
+            yield f"{statuses.count(status)} {status}"
 
 
 def costs(report: PollReport) -> Iterator[str]:
