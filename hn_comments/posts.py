@@ -79,7 +79,7 @@ class Post:
             logger.debug("Post %d: %d comments were not as remembered", self.id, drift)
         self.drift += drift
         discussion.proof.walked(
-            self._descendants,
+            self.descendants,
             drift=drift,
             lately=discussion.written_within(LAG),
             now=discussion.tree.clock(),
@@ -93,21 +93,24 @@ class Post:
         discussion = self.discussion
         fresh = self.id in discussion.tree.fresh
         exact = isinstance(self.result, Count) and self.result.exact
-        if not (fresh and exact) or self._descendants is None or found.reason:
+        if not (fresh and exact) or self.descendants is None or found.reason:
             return False
         verdict = discussion.proof.judge(
-            self._descendants, lately=discussion.written_within(LAG), now=discussion.tree.clock()
+            self.descendants, lately=discussion.written_within(LAG), now=discussion.tree.clock()
         )
         return verdict == "wrong"
 
     @property
-    def _descendants(self) -> int | None:
+    def descendants(self) -> int | None:
+        """
+        Hacker News' own number, as far as it is known.
+        """
         item = self.discussion.item
         return item.descendants if item else None
 
     @property
     def _is_disputed(self) -> bool:
-        return self._descendants is not None and self.discussion.proof.disputed
+        return self.descendants is not None and self.discussion.proof.disputed
 
     @property
     def comments(self) -> list[Comment]:

@@ -17,7 +17,7 @@ from .errors import HNCommentsError, PollFailed
 from .fetcher import URLFetcher
 from .items import parse_ids
 from .memory import POST_MEMORY, Discussion, Memory
-from .models import Comment, PollReport, Settings
+from .models import Comment, PollReport, Progress, Settings
 from .posts import Post
 from .tasks import gather_or_stop
 
@@ -59,6 +59,27 @@ class Poll:
         # In the order of the list; None until there is a list.
         self.posts: list[Post] | None = None
         self.found = Found("full")
+        # When its turn came, by the loop's clock.
+        self.start: float | None = None
+
+    @property
+    def progress(self) -> Progress | None:
+        """
+        How far the poll has come, if it is its turn.
+        """
+        if self.start is None:
+            return None
+        posts = self.posts or []
+        expected = [post.descendants for post in posts if post.descendants is not None]
+        return Progress(
+            poll=self.number,
+            posts=len(posts),
+            posts_done=sum(post.result is not None for post in posts),
+            comments=sum(len(post.discussion.tree.nodes) - 1 for post in posts),
+            expected=sum(expected) if expected else None,
+            fetches=self.fetcher.fetch_counter,
+            seconds=asyncio.get_running_loop().time() - self.start,
+        )
 
     async def run(self, publish: Callable[[PollReport], None]) -> None:
         """
@@ -76,7 +97,7 @@ class Poll:
 
     async def _run(self, publish: Callable[[PollReport], None]) -> PollReport:
         started = datetime.now(UTC)
-        start = asyncio.get_running_loop().time()
+        start = self.start = asyncio.get_running_loop().time()
         error: str | None = "interrupted"
         failed = False
         try:

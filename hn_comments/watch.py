@@ -16,7 +16,7 @@ from typing import Any
 from .errors import PollFailed
 from .fetcher import Session, URLFetcher
 from .memory import Memory
-from .models import PollReport, Settings
+from .models import PollReport, Progress, Settings
 from .poller import Poller
 from .stories import Poll
 from .tasks import stop_tasks
@@ -36,14 +36,22 @@ class Control:
     def __init__(self) -> None:
         self._poller: Poller | None = None
         self._stopped = False
+        self._polls: list[Poll] = []
 
-    def connect(self, poller: Poller) -> None:
+    def connect(self, poller: Poller, polls: list[Poll]) -> None:
         """
-        Take charge of *poller*; `watch` does this.
+        Take charge of *poller* and the *polls* that run; `watch` does this.
         """
         self._poller = poller
+        self._polls = polls
         if self._stopped:
             poller.stop()
+
+    def progress(self) -> Progress | None:
+        """
+        Return how far the poll that runs has come, if there is one.
+        """
+        return next((poll.progress for poll in self._polls if poll.progress is not None), None)
 
     def stop(self) -> None:
         """
@@ -85,17 +93,20 @@ async def watch(
 
             history = await stack.enter_async_context(History(settings.history))
 
+        polls: list[Poll] = []
+
         def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
             logger.info("Calculating comments for %s. (%d)", describe_posts(settings), number)
             fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
             one_poll = Poll(
                 fetcher, settings, memory=memory, number=number, skipped=skipped, history=history
             )
-            return deliver(one_poll, reports)
+            polls.append(one_poll)
+            return deliver(one_poll, reports, polls)
 
         poller = Poller(poll, settings)
         if control is not None:
-            control.connect(poller)
+            control.connect(poller, polls)
         running = asyncio.create_task(poller.run(), name="poller")
         running.add_done_callback(lambda _: reports.put_nowait(None))
         try:
@@ -107,15 +118,17 @@ async def watch(
             await stop_tasks([running])
 
 
-async def deliver(poll: Poll, reports: asyncio.Queue[PollReport | None]) -> None:
+async def deliver(poll: Poll, reports: asyncio.Queue[PollReport | None], polls: list[Poll]) -> None:
     """
-    Run *poll* until its report was taken.
+    Run *poll*, one of the *polls* that run, until its report was taken.
     """
     try:
         await poll.run(reports.put_nowait)
     except PollFailed:
         await reports.join()
         raise
+    finally:
+        polls.remove(poll)
     await reports.join()
 
 
