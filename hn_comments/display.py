@@ -111,7 +111,7 @@ class Display:
             return False
         if self._progress is not None:
             self._progress.clear()
-        return self.settings.verbose or not str(record.msg).startswith(ROUTINE)
+        return self.settings.verbose or not record.getMessage().startswith(ROUTINE)
 
     def restore(self) -> None:
         """
