@@ -15,7 +15,7 @@ import sys
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from types import FrameType
 
-from .errors import BadProxy, TooManyErrors
+from .errors import BadProxy, HistoryError, TooManyErrors
 from .models import PollReport, Settings
 from .options import parse_settings
 from .output import clean, format_header, format_report
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TooManyErrors:
         logger.error("Error detected, quitting")
         code = EXIT_ERRORS
-    except BadProxy as exc:
+    except (BadProxy, HistoryError) as exc:
         logger.error("%s", exc)
         code = EXIT_USAGE
     return stopper.exit_code or code or printer.exit_code

@@ -17,6 +17,7 @@ HNCommentsError
     BadProxy                the environment names a proxy that cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server goes on asking us to wait
+    HistoryError            the history file cannot be used
     PollFailed              a poll found out nothing, or was cancelled by a failure
     TooManyErrors           too many polls in a row failed
 """
@@ -175,6 +176,21 @@ class RateLimited(HNCommentsError):
     def __init__(self, refusal: BadStatus) -> None:
         self.refusal = refusal
         super().__init__(f"the server asks for fewer requests: {refusal}")
+
+
+class HistoryError(HNCommentsError):
+    """
+    The history file *path* cannot be used, for this *problem*; *advice* says what to do.
+    """
+
+    def __init__(self, path: str, problem: str, advice: str) -> None:
+        self.path = path
+        self.problem = problem
+        self.advice = advice
+        super().__init__(path, problem, advice)
+
+    def __str__(self) -> str:
+        return f"the history file {self.path!r} {self.problem}: {self.advice}"
 
 
 class PollFailed(HNCommentsError):

@@ -142,6 +142,13 @@ class Discussion:
         for item_id in self.tree.nodes:
             self.tree.mark_stale(item_id)
 
+    def resume_walk(self) -> None:
+        """
+        Go on with a whole walk that an earlier run began: what is stale is left to be read.
+        """
+        if self.tree.known:
+            self.before = self._states()
+
     def end_walk(self, upto: int) -> int:
         """
         Note that everything was read; return how many comments up to the id *upto* were wrong.

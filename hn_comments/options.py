@@ -133,6 +133,9 @@ def build_parser() -> Parser:
     add("-q", "--quiet", action="store_true", help="only results, warnings and errors")
     add("-v", "--verbose", action="store_true", help="a line per item, too")
 
+    add = parser.add_argument_group("background").add_argument
+    add("--history", metavar="FILE", help="keep figures and memory in this SQLite file")
+
     add = parser.add_argument_group("other").add_argument
     add("--demo", action="store_true", help="poll a built-in simulator: needs no network")
     add("--version", action="version", version=f"%(prog)s {__version__}")

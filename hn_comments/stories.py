@@ -22,6 +22,11 @@ from .posts import Post
 from .tasks import gather_or_stop
 
 
+# A type checker takes this for typing.TYPE_CHECKING: sqlite3 is imported by who needs it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .history import History
+
 # Walks that come due together are spread over polls, so that all are done within this share
 # of their interval.
 SPREAD = 1 / 4
@@ -40,12 +45,14 @@ class Poll:
         memory: Memory,
         number: int,
         skipped: int = 0,
+        history: "History | None" = None,
     ) -> None:
         self.fetcher = fetcher
         self.settings = settings
         self.counts = memory
-        # Whoever walks everything each time, or polls once, needs to remember nothing more.
-        self.remembers = not settings.full_walk and settings.polls != 1
+        self.history = history
+        # Whoever walks everything each time, or polls once and for all, needs no memory.
+        self.remembers = not settings.full_walk and (settings.polls != 1 or history is not None)
         self.memory = memory if self.remembers else Memory(memory.clock)
         self.number = number
         self.skipped = skipped
@@ -84,7 +91,11 @@ class Poll:
         finally:
             seconds = asyncio.get_running_loop().time() - start
             report = self._report(error, failed=failed, started=started, seconds=seconds)
-            publish(report)
+            try:
+                if self.history is not None:
+                    await self.history.save(report, self.memory if self.remembers else None)
+            finally:
+                publish(report)
         return report
 
     async def _count_posts(self) -> None:
@@ -109,11 +120,11 @@ class Poll:
         Return what is known of the posts, having found out meanwhile what changed.
         """
         if not self.remembers:
-            return self._open(await self._fetch_ids())
+            return await self._open(await self._fetch_ids())
         ids_task = asyncio.create_task(self._fetch_ids())
         hints_task = asyncio.create_task(ask(self.fetcher, self.memory))
         await gather_or_stop([ids_task, hints_task])
-        discussions = self._open(ids_task.result())
+        discussions = await self._open(ids_task.result())
         self.found = await find_changes(self.memory, self.fetcher, hints_task.result(), discussions)
         if self.found.reason and self.settings.on_error == "cancel":
             raise PollFailed(self.found.reason)
@@ -129,10 +140,14 @@ class Poll:
         ids = parse_ids(path, await self.fetcher.fetch(path))
         return list(dict.fromkeys(ids))[: self.settings.limit]
 
-    def _open(self, ids: Sequence[int]) -> Sequence[Discussion]:
+    async def _open(self, ids: Sequence[int]) -> Sequence[Discussion]:
         """
         Take the posts of the list, and those that left it but are still followed.
         """
+        if self.history is not None:
+            await self.history.recall(
+                self.counts, ids, trees=self.remembers, follow=self.settings.follow
+            )
         listed = [self.memory.discussion(post_id) for post_id in ids]
         for discussion in listed:
             discussion.listed_at = self.memory.clock()

@@ -66,6 +66,7 @@ async def watch(
     Raises:
         TooManyErrors: if as many polls in a row failed as the settings allow.
         BadProxy: if the environment names a proxy that cannot be used.
+        HistoryError: if the history file cannot be used.
     """
     settings = settings or Settings()
     # Bounded by the poller: a poll has not ended before its report was taken.
@@ -78,11 +79,18 @@ async def watch(
             settings = dataclasses.replace(settings, api_url=demo.url)
         session = await stack.enter_async_context(Session(settings))
         memory = Memory()
+        history = None
+        if settings.history is not None:
+            from .history import History
+
+            history = await stack.enter_async_context(History(settings.history))
 
         def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
             logger.info("Calculating comments for %s. (%d)", describe_posts(settings), number)
             fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
-            one_poll = Poll(fetcher, settings, memory=memory, number=number, skipped=skipped)
+            one_poll = Poll(
+                fetcher, settings, memory=memory, number=number, skipped=skipped, history=history
+            )
             return deliver(one_poll, reports)
 
         poller = Poller(poll, settings)
