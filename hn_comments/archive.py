@@ -10,18 +10,16 @@ Kids are derived from parents, and totals from kids, so a loaded tree cannot dis
 itself. Times are clamped to the present: a clock can be set back between two runs.
 """
 
-import gc
 import json
 import random
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from .memory import Discussion, Memory
+from .memory import Discussion, Memory, Pending
 from .models import Item
 from .tree import DEAD, DELETED, LIVE, MISSING, NOTHING, UNREAD, YOUTH, Node, Tree
 
@@ -35,14 +33,16 @@ LOAD_TREE = """
         CAST(strftime('%s', created_at) AS INTEGER) AS created_at
     FROM trees JOIN stories USING (story_id) WHERE story_id = ?
 """
-# SQLite turns text into seconds, with their fraction, in a tenth of the time that we would take.
+# SQLite turns text into seconds, with their fraction, and back in a tenth of our time.
 LOAD_ITEMS = """
     SELECT item_id, parent_id, state, "by", CAST(strftime('%s', created_at) AS INTEGER),
         CAST(strftime('%s', seen_at) || substr(seen_at, 20, 4) AS REAL)
     FROM items WHERE story_id = ?
 """
 SAVE_ITEM = """
-    INSERT INTO items VALUES (?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%SZ', ?, 'unixepoch'), ?)
+    INSERT INTO items VALUES (?, ?, ?, ?, ?,
+        strftime('%Y-%m-%dT%H:%M:%SZ', ?, 'unixepoch'),
+        strftime('%Y-%m-%dT%H:%M:%fZ', ?, 'unixepoch'))
     ON CONFLICT DO UPDATE SET parent_id = excluded.parent_id, state = excluded.state,
         "by" = excluded."by", created_at = excluded.created_at, seen_at = excluded.seen_at
 """
@@ -97,6 +97,9 @@ class Archive:
                 self._save_tree(discussion, min(discussion.tree.upto, complete), now)
         self._save_newcomers(memory)
         for name, value in (
+            # Not what is known of them: they are above `upto`. But a run that polls once would
+            # wait for ever for one that never comes.
+            ("pending", [(i, to_text(pending.since)) for i, pending in memory.pending.items()]),
             ("given_up", [*memory.given_up]),
             ("denied_since", to_text(memory.denied_since)),
             ("polled_at", to_text(memory.polled_at)),
@@ -168,7 +171,7 @@ class Archive:
             (
                 (
                     post_id, item_id, node.parent, NAMES[id(node.own)], printable(node.by),
-                    node.created, to_text(node.read_at or None),
+                    node.created, node.read_at or None,
                 )
                 for item_id in ids
                 if item_id != post_id
@@ -227,6 +230,8 @@ class Archive:
         now = memory.clock()
         rows = self.connection.execute("SELECT name, value FROM memory")
         values = {name: json.loads(value) for name, value in rows}
+        for item_id, since in values.get("pending") or ():
+            memory.pending[item_id] = Pending(since=to_seconds(since, now) or None)
         memory.given_up = dict.fromkeys(values.get("given_up") or ())
         memory.denied_since = to_seconds(values.get("denied_since"), now) or None
         memory.polled_at = to_seconds(values.get("polled_at"), now) or None
@@ -263,9 +268,8 @@ class Archive:
         now = tree.clock()
         try:
             tree.known, tree.upto = bool(row["known"]), row["upto"]
-            with no_collector():
-                rows = self.connection.execute(LOAD_ITEMS, (tree.post_id,))
-                plant(tree, rows, stale=json.loads(row["stale"]), now=now)
+            rows = self.connection.execute(LOAD_ITEMS, (tree.post_id,))
+            plant(tree, rows, stale=json.loads(row["stale"]), now=now)
             tree.nodes[tree.post_id].read_at = to_seconds(row["seen_at"], now)
             tree.unlisted.update(json.loads(row["unlisted"]))
             if not tree.unlisted <= tree.nodes.keys():
@@ -387,17 +391,3 @@ def printable(text: str | None) -> str | None:
     if text is None or text.isascii():
         return text
     return text.encode(errors="ignore").decode()
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """
-    Keep the garbage collector from walking the nodes again and again while they are made.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

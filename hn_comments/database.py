@@ -17,8 +17,9 @@ logger = logging.getLogger(__name__)
 # the first of a large memory, or a slow disk, takes longer than a blink.
 BUSY_TIMEOUT = 5.0
 
-# Bytes of a file that is checked whole when it is opened: some tenths of a second.
-MAX_CHECKED = 50_000_000
+# Bytes of a file that is checked whole when it is opened: a tenth of a second. Damage in a
+# larger one is found when it is read.
+MAX_CHECKED = 16_000_000
 
 # https://www.sqlite.org/fileformat2.html#the_database_header
 MAGIC = b"SQLite format 3\0"
@@ -61,6 +62,8 @@ def check_file(path: str) -> None:
     Refuse what SQLite need not even look at.
     """
     file = Path(path)
+    if "\0" in path:
+        raise HistoryError(path, "has a name that no file can have", CHOOSE_ANOTHER)
     try:
         if file.is_dir():
             raise HistoryError(path, "is a directory", "name a file in it")
@@ -72,8 +75,8 @@ def check_file(path: str) -> None:
             raise HistoryError(path, "is no ordinary file", CHOOSE_ANOTHER)
         with file.open("rb") as opened:
             header = opened.read(HEADER_SIZE)
-    except (OSError, ValueError) as exc:
-        problem = f"cannot be read ({getattr(exc, 'strerror', None) or exc})"
+    except OSError as exc:
+        problem = f"cannot be read ({exc.strerror})"
         raise HistoryError(path, problem, "check its name and permissions") from exc
     # A process that was killed while it created the file left its journal behind.
     if header and not Path(f"{path}-journal").exists():
@@ -168,6 +171,10 @@ def explain(path: str, exc: sqlite3.Error) -> HistoryError:
 
 def is_busy(exc: sqlite3.Error) -> bool:
     return primary_code(exc) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def is_damage(exc: sqlite3.Error) -> bool:
+    return primary_code(exc) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def primary_code(exc: sqlite3.Error) -> int:

@@ -11,6 +11,7 @@ kept, and the next poll writes it all.
 
 import asyncio
 import dataclasses
+import gc
 import logging
 import sqlite3
 from collections import deque
@@ -21,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from .archive import Archive, ContradictionError
-from .database import open_database
+from .database import explain, is_damage, open_database
 from .figures import last_counts, save_report, utc_time
 from .memory import Discussion, Memory
 from .models import PollReport
@@ -52,6 +53,7 @@ class Store:
         # What could not be written yet, and since when that is so.
         self.waiting: deque[PollReport] = deque(maxlen=MAX_WAITING)
         self.failures = 0
+        self.damage: sqlite3.Error | None = None
         self._opened = True
 
     def close(self) -> None:
@@ -66,6 +68,8 @@ class Store:
         if report is not None:
             self.waiting.append(dataclasses.replace(report, comments=()))
         try:
+            if self.damage:
+                raise self.damage
             with self._transaction("IMMEDIATE"):
                 for waiting in self.waiting:
                     save_report(self.connection, waiting)
@@ -85,14 +89,21 @@ class Store:
         Put into *memory* what the file knows of the posts *ids*, and is not there already.
 
         Nobody else may use the memory meanwhile.
+
+        Raises:
+            HistoryError: if the file turns out to be damaged.
         """
         try:
-            with self._transaction("DEFERRED"):
+            with self._transaction("DEFERRED"), no_collector():
                 wanted = [post_id for post_id in ids if post_id not in memory.last_counts]
                 if trees:
                     wanted += self._recall_trees(memory, ids, follow)
                 memory.last_counts.update(last_counts(self.connection, wanted))
         except sqlite3.Error as exc:
+            if is_damage(exc):
+                # Nor is it written any more: that could cost what is still sound.
+                self.damage = exc
+                raise explain(self.path, exc) from exc
             logger.warning("Cannot read %s: %s; reading everything anew", self.path, exc)
 
     def _recall_trees(self, memory: Memory, ids: Collection[int], follow: float) -> Sequence[int]:
@@ -242,3 +253,17 @@ class History:
             future.exception()  # or it would be reported as never retrieved
             raise interruption
         return future.result()
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """
+    Keep the garbage collector from walking all nodes again and again while they are made.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

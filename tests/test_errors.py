@@ -31,6 +31,10 @@ EXAMPLES = [
         errors.RateLimited(BadStatus("item/1.json", 429)),
         "the server asks for fewer requests: item/1.json: HTTP 429",
     ),
+    (
+        errors.HistoryError("h.db", "is odd", "do this"),
+        "the history file 'h.db' is odd: do this",
+    ),
     (errors.PollFailed("odd"), "odd"),
     (errors.TooManyErrors(["a", "b"]), "2 failed polls in a row, the last: b"),
 ]
