@@ -197,6 +197,7 @@ class Archive:
             "live": proof.live,
             "past": json.dumps([(live, to_text(until)) for live, until in proof.past]),
             "gap": proof.gap,
+            "lags": proof.lags,
             "doubted": proof.doubted,
             "patience": proof.patience,
             "walk_again_at": to_text(proof.walk_again_at or None),
@@ -352,7 +353,8 @@ def restore_discussion(tree: Tree, row: dict[str, Any], now: float) -> Discussio
     for item_id, due, distance in json.loads(row["again"]):
         discussion.again[item_id] = (to_seconds(due, now + distance), distance)
     proof = discussion.proof
-    proof.live, proof.gap, proof.doubted = row["live"], row["gap"], bool(row["doubted"])
+    proof.live, proof.gap = row["live"], row["gap"]
+    proof.lags, proof.doubted = bool(row["lags"]), bool(row["doubted"])
     proof.patience = row["patience"]
     proof.walk_again_at = to_seconds(row["walk_again_at"], now + proof.patience)
     proof.past = [(live, to_seconds(until, now)) for live, until in json.loads(row["past"])]

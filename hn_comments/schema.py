@@ -108,6 +108,7 @@ FIRST = (
         live INTEGER,
         past TEXT NOT NULL,
         gap INTEGER NOT NULL,
+        lags INTEGER NOT NULL,
         doubted INTEGER NOT NULL,
         patience REAL NOT NULL,
         walk_again_at TEXT,

@@ -158,6 +158,7 @@ async def test_clock_that_was_set_back_delays_nothing(path: str) -> None:
 async def test_time_proof_and_newcomers_survive(path: str) -> None:
     """All that a memory decides by is in the file."""
     world, clock = front_page(30), Clock()
+    clock.now = 10_000.5
     async with client(world) as (_, fetcher):
         await poll(fetcher, path, clock=clock)
         world.add_reply(world.top[0])
