@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 
 from .memory import Discussion, Memory, Pending
 from .models import Item
-from .tree import DEAD, DELETED, LIVE, MISSING, NOTHING, UNREAD, YOUTH, Node, Tree
+from .replies import YOUTH
+from .totals import DEAD, DELETED, LIVE, MISSING, NOTHING, UNREAD, Node
+from .tree import Tree
 
 
 # By identity: what is unread equals what counts nothing.

@@ -19,7 +19,7 @@ from hn_comments.memory import Memory
 from hn_comments.schema import APPLICATION_ID, VERSION
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
-from hn_comments.tree import UNREAD
+from hn_comments.totals import UNREAD
 
 from .support import COMMAND, DEADLINE, MS, Clock, client, front_page
 
