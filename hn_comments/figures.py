@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from .archive import printable
 from .models import PollReport, PostReport
+from .rows import printable
 
 
 SAVE_STORY = """

@@ -21,11 +21,12 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from .archive import Archive, ContradictionError
+from .archive import Archive
 from .database import explain, is_damage, open_database
 from .figures import last_counts, save_report, utc_time
 from .memory import Discussion, Memory
 from .models import PollReport
+from .recall import ContradictionError, find_followed, load_memory, load_tree
 from .tree import Tree
 
 
@@ -113,8 +114,9 @@ class Store:
         followed: list[int] = []
         if self._opened:
             self._opened = False
-            self.archive.load(memory)
-            followed = self.archive.followed(memory.clock() - follow) if follow else []
+            self._load_memory(memory)
+            if follow:
+                followed = find_followed(self.connection, memory.clock() - follow)
         for post_id in (*ids, *followed):
             if post_id not in memory.discussions:
                 discussion = self._load(memory, post_id)
@@ -123,16 +125,25 @@ class Store:
                     memory.maxitem = max(memory.maxitem or 0, discussion.tree.upto) or None
         return followed
 
+    def _load_memory(self, memory: Memory) -> None:
+        try:
+            load_memory(self.connection, memory)
+        except ContradictionError as exc:
+            logger.warning("What %s remembers is not as it was written: %s", self.path, exc)
+
     def _load(self, memory: Memory, post_id: int) -> Discussion | None:
         tree = Tree(post_id, clock=memory.clock, newcomers=memory.newcomers)
         try:
-            return self.archive.load_tree(tree)
+            discussion = load_tree(self.connection, tree)
         except ContradictionError as exc:
             logger.warning(
                 "What %s remembers of post %d contradicts itself (%s): reading it anew",
                 self.path, post_id, exc,
             )  # fmt: skip
             return None
+        if discussion is not None:
+            self.archive.loaded(tree)
+        return discussion
 
     @contextmanager
     def _transaction(self, kind: str) -> Iterator[None]:

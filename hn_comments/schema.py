@@ -4,7 +4,7 @@ The tables, indexes and views of the history file, and the steps that lead to th
 A step is never changed once it was released: a file remembers as its `user_version` how
 many it has seen, and is given the others when it is opened.
 
-The tables without a word in the README (`trees`, `newcomers`, `memory`) are what the next
+The tables `trees`, `newcomers` and `memory` are what the next
 run needs to know; the others and the views are for whoever asks the file.
 """
 
@@ -19,7 +19,8 @@ STRICT = "STRICT" if sqlite3.sqlite_version_info >= (3, 37) else ""
 KEYED = f"{STRICT}, WITHOUT ROWID" if STRICT else "WITHOUT ROWID"
 
 STATUS = "CHECK (status IN ('exact', 'partial', 'failed'))"
-STORY = "REFERENCES stories ON DELETE CASCADE"
+# The column is named, though SQLite does not need it: Datasette does.
+STORY = "REFERENCES stories (story_id) ON DELETE CASCADE"
 
 FIRST = (
     f"""
@@ -54,7 +55,7 @@ FIRST = (
     """,
     f"""
     CREATE TABLE counts (
-        poll_id INTEGER NOT NULL REFERENCES polls ON DELETE CASCADE,
+        poll_id INTEGER NOT NULL REFERENCES polls (poll_id) ON DELETE CASCADE,
         story_id INTEGER NOT NULL {STORY},
         rank INTEGER,
         comments INTEGER,
@@ -168,12 +169,14 @@ FIRST = (
     GROUP BY items.story_id
     ORDER BY last_hour DESC
     """,
-    # Where Hacker News' own number, at the last look, is not what was counted.
+    # Where Hacker News' own number is not what was counted: for a moment, or `lasting`, after a
+    # whole walk, too.
     """
     CREATE VIEW disputes AS
-    SELECT story_id, title, live, descendants, live - descendants AS difference, since
-    FROM latest_counts
-    WHERE status = 'exact' AND live <> descendants
+    SELECT story_id, title, latest.live, latest.descendants,
+        latest.live - latest.descendants AS difference, coalesce(gap <> 0, 0) AS lasting, since
+    FROM latest_counts AS latest LEFT JOIN trees USING (story_id)
+    WHERE status = 'exact' AND latest.live <> latest.descendants
     """,
     """
     CREATE VIEW ever_partial AS

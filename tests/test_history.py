@@ -220,12 +220,29 @@ async def test_views_answer(path: str) -> None:
     assert query(path, "SELECT comments, status FROM latest_counts WHERE story_id = ?", post) == [
         (3, "exact")
     ]
-    assert query(path, "SELECT story_id, difference FROM disputes") == [(post, -4)]
+    assert query(path, "SELECT story_id, difference, lasting FROM disputes") == [(post, -4, 1)]
     grown = "SELECT sum(comments), max(total) FROM growth_by_hour WHERE story_id = ?"
     assert query(path, grown, post) == [(3, 3)]
     assert query(path, "SELECT sum(comments) FROM authors") == [(7,)]
     assert query(path, "SELECT * FROM ever_partial") == []
     assert {row[0] for row in query(path, "SELECT story_id FROM growing_now")} <= {*world.top}
+
+
+async def test_foreign_keys_name_their_columns(path: str) -> None:
+    """Datasette 0.65 answers 500 for a table whose foreign keys do not."""
+    Store(path).close()
+
+    found = query(
+        path,
+        'SELECT m.name, k."table", k."to" FROM sqlite_schema AS m, pragma_foreign_key_list(m.name)'
+        " AS k WHERE m.type = 'table'",
+    )
+
+    assert {(table, column) for _, table, column in found} == {
+        ("stories", "story_id"),
+        ("polls", "poll_id"),
+    }
+    assert {name for name, *_ in found} == {"counts", "items", "notices", "trees"}
 
 
 async def test_odd_text_is_kept_as_far_as_it_is_text(path: str) -> None:

@@ -1,0 +1,172 @@
+"""
+Rows of the history file to the memory: what an earlier run, or another process, has saved.
+
+Kids are derived from parents, and totals from kids, so a tree cannot disagree with itself
+and be believed. Times are clamped to the present: a clock can be set back between two runs.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .memory import Discussion, Memory, Pending
+from .models import Item
+from .replies import YOUTH
+from .rows import STATES, to_seconds, to_text
+from .totals import NOTHING, UNREAD, Node
+from .tree import Tree
+
+
+LOAD_TREE = """
+    SELECT trees.*, kind, title, "by", url, score,
+        CAST(strftime('%s', created_at) AS INTEGER) AS created_at
+    FROM trees JOIN stories USING (story_id) WHERE story_id = ?
+"""
+# SQLite turns text into seconds, with their fraction, and back in a tenth of our time.
+LOAD_ITEMS = """
+    SELECT item_id, parent_id, state, "by", CAST(strftime('%s', created_at) AS INTEGER),
+        CAST(strftime('%s', seen_at) || substr(seen_at, 20, 4) AS REAL)
+    FROM items WHERE story_id = ?
+"""
+
+
+class ContradictionError(ValueError):
+    """
+    A saved tree is none.
+    """
+
+
+@contextmanager
+def contradictions() -> Iterator[None]:
+    """
+    Translate what goes wrong with values that nobody of ours has written.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise ContradictionError(str(exc)) from exc
+
+
+def load_memory(connection: sqlite3.Connection, memory: Memory) -> None:
+    """
+    Recall what does not belong to one tree. For a memory in which nothing is yet.
+
+    Raises:
+        ContradictionError: if that is not what was saved.
+    """
+    now = memory.clock()
+    with contradictions():
+        rows = connection.execute("SELECT name, value FROM memory")
+        values = {name: json.loads(value) for name, value in rows}
+        for item_id, since in values.get("pending") or ():
+            memory.pending[item_id] = Pending(since=to_seconds(since, now) or None)
+        memory.given_up = dict.fromkeys(values.get("given_up") or ())
+        memory.denied_since = to_seconds(values.get("denied_since"), now) or None
+        memory.polled_at = to_seconds(values.get("polled_at"), now) or None
+        for item_id, read_at, item in connection.execute(
+            "SELECT item_id, read_at, item FROM newcomers WHERE read_at >= ?",
+            (to_text(now - YOUTH),),
+        ):
+            comment = restore_item(json.loads(item))
+            memory.newcomers.setdefault(comment.parent or 0, {})[item_id] = comment
+            memory.newcomers_read_at[item_id] = to_seconds(read_at, now)
+
+
+def find_followed(connection: sqlite3.Connection, since: float) -> list[int]:
+    """
+    Return the posts that were listed after *since*.
+    """
+    rows = connection.execute("SELECT story_id FROM trees WHERE listed_at > ?", (to_text(since),))
+    return [post_id for (post_id,) in rows]
+
+
+def load_tree(connection: sqlite3.Connection, tree: Tree) -> Discussion | None:
+    """
+    Fill an empty tree with what is in the file, and return what else is known of its post.
+
+    Raises:
+        ContradictionError: if that is no tree.
+    """
+    cursor = connection.execute(LOAD_TREE, (tree.post_id,))
+    found = cursor.fetchone()
+    if found is None:
+        return None
+    columns = [name for name, *_ in cursor.description]
+    row = dict(zip(columns, found, strict=True))
+    now = tree.clock()
+    with contradictions():
+        tree.known, tree.upto = bool(row["known"]), row["upto"]
+        rows = connection.execute(LOAD_ITEMS, (tree.post_id,))
+        plant(tree, rows, stale=json.loads(row["stale"]), now=now)
+        tree.nodes[tree.post_id].read_at = to_seconds(row["seen_at"], now)
+        tree.unlisted.update(json.loads(row["unlisted"]))
+        if not tree.unlisted <= tree.nodes.keys():
+            raise ContradictionError("a comment that is not there is not listed")
+        return restore_discussion(tree, row, now)
+
+
+def plant(tree: Tree, rows: Iterable[Sequence[Any]], *, stale: Iterable[int], now: float) -> None:
+    """
+    Make the nodes of *tree*, with their kids and totals.
+    """
+    post_id, nodes = tree.post_id, tree.nodes
+    root = nodes[post_id] = Node(parent=0, own=NOTHING, stale=False)
+    kids: dict[int, list[int]] = {}
+    for item_id, parent, state, by, created, seen_at in rows:
+        own = STATES[state]
+        nodes[item_id] = Node(
+            parent, own, stale=own is UNREAD, by=by, created=created, read_at=min(seen_at or 0, now)
+        )
+        kids.setdefault(parent, []).append(item_id)
+    if nodes[post_id] is not root or not kids.keys() <= nodes.keys():
+        raise ContradictionError("a comment is a reply to nothing")
+    for parent, below in kids.items():
+        nodes[parent].kids = tuple(below)
+    for item_id in stale:
+        if item_id in nodes:
+            nodes[item_id].stale = True
+    order = [post_id, *tree.below(post_id)]
+    if len(order) != len(nodes):
+        raise ContradictionError("comments are replies to each other")
+    for item_id in reversed(order):
+        if nodes[item_id].kids:
+            tree.settle(item_id)
+        elif not nodes[item_id].stale:
+            nodes[item_id].below = NOTHING
+
+
+def restore_discussion(tree: Tree, row: dict[str, Any], now: float) -> Discussion:
+    """
+    Return what *row*, of a tree and its story, says besides the tree.
+    """
+    item = Item(
+        id=tree.post_id,
+        type=row["kind"],
+        title=row["title"],
+        by=row["by"],
+        url=row["url"],
+        score=row["score"],
+        time=row["created_at"],
+        descendants=row["descendants"],
+    )
+    discussion = Discussion(tree, item=item)
+    discussion.walked_at = to_seconds(row["walked_at"], now)
+    discussion.checked_at = to_seconds(row["checked_at"], now)
+    discussion.listed_at = to_seconds(row["listed_at"], now)
+    for item_id, due, distance in json.loads(row["again"]):
+        discussion.again[item_id] = (to_seconds(due, now + distance), distance)
+    proof = discussion.proof
+    proof.live, proof.gap = row["live"], row["gap"]
+    proof.lags, proof.doubted = bool(row["lags"]), bool(row["doubted"])
+    proof.patience = row["patience"]
+    proof.walk_again_at = to_seconds(row["walk_again_at"], now + proof.patience)
+    proof.past = [(live, to_seconds(until, now)) for live, until in json.loads(row["past"])]
+    if row["walking"]:
+        discussion.resume_walk()
+    return discussion
+
+
+def restore_item(values: dict[str, Any]) -> Item:
+    return Item(**{**values, "kids": tuple(values.get("kids", ()))})
