@@ -25,7 +25,8 @@ from typing import Any
 from hn_comments import PollReport, Session, Settings, URLFetcher
 from hn_comments.simulator import Simulator, World
 from hn_comments.simulator.paths import answer
-from hn_comments.stories import Memory, Poll
+from hn_comments.memory import Memory
+from hn_comments.stories import Poll
 
 
 HERE = Path(__file__).parent

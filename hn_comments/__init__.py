@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         FetchError,
         FetchLimitExceeded,
         FetchTimeout,
+        HistoryError,
         HNCommentsError,
         MalformedItem,
         NoSuchItem,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         PollFailed,
         RateLimited,
         RedirectRefused,
+        StillUnreadable,
         TooManyErrors,
     )
     from .fetcher import Session, URLFetcher
@@ -51,6 +53,7 @@ __all__ = [
     "FetchLimitExceeded",
     "FetchTimeout",
     "HNCommentsError",
+    "HistoryError",
     "Item",
     "MalformedItem",
     "NoSuchItem",
@@ -62,6 +65,7 @@ __all__ = [
     "RedirectRefused",
     "Session",
     "Settings",
+    "StillUnreadable",
     "TooManyErrors",
     "URLFetcher",
     "__version__",

@@ -10,7 +10,8 @@ import logging
 import sys
 from collections.abc import AsyncIterable, Callable, Sequence
 
-from .errors import BadProxy, TooManyErrors
+from .display import Display
+from .errors import BadProxy, HistoryError, TooManyErrors
 from .models import PollReport, Settings
 from .options import parse_settings
 from .output import Disputes, cut, format_cost, format_header, format_report
@@ -23,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
     from io import FileIO
+
+    from .watch import Control
 
 logger = logging.getLogger(__package__)
 
@@ -61,17 +64,18 @@ def run(settings: Settings) -> int:
     """
     stopper = Stopper()
     writer = Writer()
-    set_up_logging(settings, writer)
-    printer = Printer(settings, writer, stop=stopper.stop)
+    display = Display(settings)
+    errors = set_up_logging(settings, writer, wanted=display.filter)
+    printer = Printer(settings, display, writer, errors, stop=stopper.stop)
     try:
-        code = printer.open() or poll(settings, printer, writer, stopper)
+        code = printer.open() or poll(settings, printer, stopper)
     finally:
         drain(writer, stopper)
     printer.close()
     return stopper.exit_code or code or printer.exit_code
 
 
-def poll(settings: Settings, printer: "Printer", writer: Writer, stopper: Stopper) -> int:
+def poll(settings: Settings, printer: "Printer", stopper: Stopper) -> int:
     """
     Poll and print until it is over, and return an exit code, unless the reports decide.
     """
@@ -88,23 +92,19 @@ def poll(settings: Settings, printer: "Printer", writer: Writer, stopper: Stoppe
     reports = watch(settings, control=control)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(publish(reports, control.stop, printer, writer, stopper))
+            runner.run(publish(reports, control, printer, stopper))
     except TooManyErrors as exc:
         logger.error("Stopped by --max-errors %d: %s", settings.max_errors, exc)
         logger.error("Error detected, quitting")
         return EXIT_ERRORS
-    except BadProxy as exc:
+    except (BadProxy, HistoryError) as exc:
         logger.error("%s", exc)
         return EXIT_USAGE
     return EXIT_DONE
 
 
 async def publish(
-    reports: AsyncIterable[PollReport],
-    stop_polling: Callable[[], None],
-    printer: "Printer",
-    writer: Writer,
-    stopper: Stopper,
+    reports: AsyncIterable[PollReport], control: "Control", printer: "Printer", stopper: Stopper
 ) -> None:
     """
     Print each report as it comes, until there are no more.
@@ -112,13 +112,19 @@ async def publish(
     import asyncio
 
     loop = asyncio.get_running_loop()
-    stopper.connect(functools.partial(loop.call_soon_threadsafe, stop_polling))
-    async for report in reports:
-        printer.publish(report)
-        # Until this report is taken, polls wait. Looking again and again is simplest, since
-        # the thread that makes room knows nothing of loops.
-        while writer.backlog > ROOM and not stopper.stopped:  # noqa: ASYNC110
-            await asyncio.sleep(LOOK)
+    stopper.connect(functools.partial(loop.call_soon_threadsafe, control.stop))
+    display = printer.display
+    stopper.on_leaving = display.restore
+    try:
+        async with display.open(stop=stopper.stop, look=control.progress):
+            async for report in reports:
+                printer.publish(report)
+                # Until this report is taken, polls wait. Looking again and again is simplest,
+                # since the thread that makes room knows nothing of loops.
+                while printer.writer.backlog > ROOM and not stopper.stopped:  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK)
+    finally:
+        printer.write(display.last_table())
 
 
 def drain(writer: Writer, stopper: Stopper) -> None:
@@ -147,9 +153,19 @@ class Printer:
     Prints each report as it comes, and remembers what the exit code needs.
     """
 
-    def __init__(self, settings: Settings, writer: Writer, *, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        display: Display,
+        writer: Writer,
+        errors: Stream | None,
+        *,
+        stop: Callable[[], None],
+    ) -> None:
         self.settings = settings
+        self.display = display
         self.writer = writer
+        self.errors = errors
         self.stop = stop
         self.last: PollReport | None = None
         self._disputes = Disputes()
@@ -197,12 +213,22 @@ class Printer:
         """
         if self.last is None or self.last.poll < report.poll:
             self.last = report
-        if self._results is not None:
-            lines = format_report(report, self.settings)
-            self._results.write("".join(f"{line}\n" for line in lines))
+        text = self.display.render(report)
+        if text is None:
+            text = "".join(f"{line}\n" for line in format_report(report, self.settings))
+        self.write(text)
+        if self.errors is not None:
+            self.errors.write(self.display.status(report))
         for sentence in self._disputes.changes(report):
             logger.info("%s", sentence)
         logger.info("%s", format_cost(report))
+
+    def write(self, text: str) -> None:
+        """
+        Write results.
+        """
+        if self._results is not None and text:
+            self._results.write(text)
 
     def _give_up(self, error: OSError) -> None:
         """
@@ -247,13 +273,18 @@ class LogHandler(logging.StreamHandler[Stream]):
         super().emit(record)
 
 
-def set_up_logging(settings: Settings, writer: Writer) -> None:
+def set_up_logging(
+    settings: Settings, writer: Writer, *, wanted: Callable[[logging.LogRecord], bool]
+) -> Stream | None:
     """
-    Send what this package logs to stderr, in the detail that was asked for.
+    Send what this package logs, and is *wanted*, to stderr; return the stream to there.
     """
     stream = stream_to(sys.stderr, writer)
-    logger.addHandler(LogHandler(stream, writer) if stream else logging.NullHandler())
+    handler = LogHandler(stream, writer) if stream else logging.NullHandler()
+    handler.addFilter(wanted)
+    logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(
         logging.WARNING if settings.quiet else logging.DEBUG if settings.verbose else logging.INFO
     )
+    return stream

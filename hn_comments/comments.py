@@ -8,12 +8,16 @@ what cannot be read is named, never guessed.
 
 import asyncio
 import logging
+import time
 
-from .cache import MISSING, NOTHING, Cache, Known
-from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem
+from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, StillUnreadable
 from .fetcher import URLFetcher
-from .models import Count, Item, OnError
+from .memory import Discussion
+from .models import Count, OnError
+from .replies import MAX_NODES
 from .tasks import MAX_TASKS, gather_or_stop
+from .totals import MISSING, NOTHING, UNREAD, Node
+from .tree import Tree
 
 
 logger = logging.getLogger(__name__)
@@ -21,6 +25,10 @@ logger = logging.getLogger(__name__)
 # Levels of replies below a post. Real threads rarely have 30; cancelling a chain of
 # nested gathers some 500 deep overflows Python's stack.
 MAX_DEPTH = 256
+
+# Walks in a row over a tree that changes while it is walked: what moved is found by the
+# second, and the third is for what moved meanwhile.
+MAX_WALKS = 3
 
 
 async def count_comments(
@@ -37,123 +45,140 @@ async def count_comments(
         FetchError, MalformedItem: if the post, or with "cancel" any comment, is unreadable.
         FetchLimitExceeded, RateLimited: as `URLFetcher.fetch`.
     """
-    return await Walk(fetcher, Cache(), post_id, on_error=on_error).count()
+    tree = Tree(post_id, clock=time.monotonic, newcomers={})
+    return await count_discussion(fetcher, Discussion(tree), on_error=on_error)
+
+
+async def count_discussion(
+    fetcher: URLFetcher, discussion: Discussion, *, on_error: OnError
+) -> Count:
+    """
+    Return how many comments there are, reading only what is unread or stale.
+
+    Raises:
+        NoSuchItem, FetchError, MalformedItem, FetchLimitExceeded, RateLimited: as
+            `count_comments`.
+    """
+    for _ in range(MAX_WALKS):
+        count = await Walk(fetcher, discussion, on_error=on_error).count()
+        # A comment found below another node than before has that one read again.
+        if discussion.tree.settled or not count.exact:
+            return count
+    path = f"item/{discussion.post_id}.json"
+    unsettled = MalformedItem(path, "its comments move while they are read")
+    if on_error == "cancel":
+        raise unsettled
+    return Count.total([count, Count(unread=1, reason=str(unsettled))])
 
 
 class Walk:
     """
-    One walk over the tree of one post, and what it has found so far.
-
-    What the cache knows is believed; what it does not know is fetched and remembered.
+    One walk over the tree of one post: what is known is believed, what is not is fetched.
     """
 
-    def __init__(
-        self, fetcher: URLFetcher, cache: Cache, post_id: int, *, on_error: OnError
-    ) -> None:
+    def __init__(self, fetcher: URLFetcher, discussion: Discussion, *, on_error: OnError) -> None:
         self.fetcher = fetcher
-        self.cache = cache
-        self.post_id = post_id
+        self.discussion = discussion
+        self.tree = discussion.tree
         self.on_error = on_error
-        self.post: Item | None = None
-        # Known items that were read again and had changed.
-        self.changed = 0
-        # What each id we came across is: the guard against cycles, and all there is
-        # to report when the walk is cut short.
-        self.found: dict[int, Count] = {post_id: NOTHING}
-
-    def so_far(self, reason: str) -> Count:
-        """
-        Return the count of a walk that was cut short.
-        """
-        return Count.total([*self.found.values(), Count(unread=1, reason=reason)])
 
     async def count(self) -> Count:
         """
         Count what is below the post.
         """
-        if self.post_id not in self.cache.posts:
-            # It may be known as a comment of another post, but not what reports need.
-            self.cache.mark_stale(self.post_id)
-        known = await self._read(self.post_id, parent=0)
-        if known.own is MISSING:
-            self.cache.mark_stale(self.post_id)
-            raise NoSuchItem(self.post_id)
-        self.post = self.cache.posts[self.post_id].item
-        return await self._count_below(self.post_id, known, depth=1)
+        post_id = self.tree.post_id
+        try:
+            post = await self._read(post_id)
+        except UNREADABLE as exc:
+            self.discussion.fail(post_id, exc)
+            raise
+        if post.own is MISSING:
+            self.tree.mark_stale(post_id)
+            raise NoSuchItem(post_id)
+        return await self._count_below(post_id, post, depth=1)
 
-    async def _count_subtree(self, item_id: int, parent: int, depth: int) -> Count:
+    async def _count_subtree(self, item_id: int, depth: int) -> Count:
         """
         Count the comment *item_id*, which is *depth* levels below the post, and all below it.
         """
         try:
-            known = await self._read(item_id, parent)
+            node = await self._read(item_id)
         except UNREADABLE as exc:
+            self.discussion.fail(item_id, exc)
             return self._give_up(item_id, exc)
-        self.found[item_id] = known.own
-        if not known.kids:
-            return known.own
-        return Count.total([known.own, await self._count_below(item_id, known, depth + 1)])
+        if node.below is NOTHING:
+            return node.own
+        return Count.total([node.own, await self._count_below(item_id, node, depth + 1)])
 
-    async def _count_below(self, item_id: int, known: Known, depth: int) -> Count:
+    async def _count_below(self, item_id: int, node: Node, depth: int) -> Count:
         """
-        Count the subtrees of the kids of an item, which are *depth* levels below the post.
+        Count the subtrees of the kids of a node, which are *depth* levels below the post.
         """
-        if known.below is not None:
-            return known.below
-        path = f"item/{item_id}.json"
+        if node.below is not None:
+            return node.below
         if depth > MAX_DEPTH:
-            too_deep = MalformedItem(path, f"its replies are more than {MAX_DEPTH} levels deep")
-            return self._give_up(item_id, too_deep)
-
-        counts = []
+            problem = f"its replies are more than {MAX_DEPTH} levels deep"
+            return self._refuse(item_id, problem)
+        counts = [self._refuse(item_id, self._why_not(kid)) for kid in node.unfollowed]
         unknown = []
-        for kid in known.kids:
-            if kid in self.found or self.cache.is_elsewhere(kid, item_id):
-                exc = MalformedItem(path, f"its reply {kid} is listed elsewhere, too")
-                counts.append(self._give_up(kid, exc))
-            elif (total := self.cache.total(kid)) is not None:
-                self.found[kid] = total
-                counts.append(total)
-            else:
-                self.found[kid] = NOTHING
+        for kid in node.kids:
+            total = self.tree.total(kid)
+            if total is None:
                 unknown.append(kid)
+            else:
+                counts.append(total)
         for start in range(0, len(unknown), MAX_TASKS):
             counts += await gather_or_stop(
                 [
-                    asyncio.create_task(self._count_subtree(kid, item_id, depth))
+                    asyncio.create_task(self._count_subtree(kid, depth))
                     for kid in unknown[start : start + MAX_TASKS]
                 ]
             )
-        below = Count.total(counts)
-        if below.exact:
-            self.cache.settle(item_id)
-        return below
+        self.tree.settle(item_id)
+        return Count.total(counts)
 
-    async def _read(self, item_id: int, parent: int) -> Known:
+    async def _read(self, item_id: int) -> Node:
         """
-        Return what is known of an item, fetching it if that is nothing, or stale.
+        Return what is known of a node, fetching it if that is nothing, or stale.
         """
-        known = self.cache.items.get(item_id)
-        if known is not None and not known.stale:
-            return known
-        asked_at = self.cache.clock()
-        item = await self.fetcher.fetch_item(item_id)
-        logger.debug("Item %d has %d kids", item_id, len(item.kids) if item else 0)
-        if parent == 0 and item is not None:
-            self.cache.remember_post(item)
-        now = self.cache.remember(item_id, item, parent=parent, asked_at=asked_at)
-        if known is not None and (known.own, set(known.kids)) != (now.own, set(now.kids)):
-            self.changed += 1
-            logger.debug("Item %d has changed", item_id)
-        return now
+        node = self.tree.nodes.get(item_id)
+        if node is None:
+            return Node(parent=0, own=NOTHING, below=NOTHING)
+        if node.stale:
+            if (reason := self.discussion.failure(item_id)) is not None:
+                raise StillUnreadable(reason)
+            item = await self.fetcher.fetch_item(item_id)
+            logger.debug("Item %d has %d kids", item_id, len(item.kids) if item else 0)
+            self.discussion.put(item_id, item)
+        return node
+
+    def _why_not(self, kid: int) -> str:
+        """
+        Return why a listed reply is not followed.
+        """
+        if kid in self.tree.nodes:
+            return f"its reply {kid} is listed elsewhere, too"
+        return f"the post has more than {MAX_NODES} comments"
+
+    def _refuse(self, item_id: int, problem: str) -> Count:
+        """
+        Count a part of the tree as unread, because the API contradicts itself; or raise that.
+        """
+        exc = MalformedItem(f"item/{item_id}.json", problem)
+        if self.on_error == "cancel":
+            raise exc
+        logger.debug("Not counted: %s", exc)
+        return Count(unread=1, reason=str(exc))
 
     def _give_up(self, item_id: int, exc: HNCommentsError) -> Count:
         """
-        Note that *item_id*, or something below it, was not counted; or raise *exc* instead.
+        Count what is remembered of a subtree that cannot be read; or raise *exc* instead.
         """
         if self.on_error == "cancel":
             raise exc
         logger.debug("Not counted: %s", exc)
         unread = Count(unread=1, reason=str(exc))
-        self.found[item_id] = Count.total([self.found.get(item_id, NOTHING), unread])
-        return unread
+        node = self.tree.nodes.get(item_id)
+        if node is None or node.own is UNREAD:
+            return unread
+        return Count.total([self.tree.tally(item_id), unread])

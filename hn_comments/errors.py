@@ -12,10 +12,12 @@ HNCommentsError
         BodyTooLarge        ... but more bytes than we are willing to read
         RedirectRefused     ... but a redirect to another host
     MalformedItem           JSON, but not a usable item
+    StillUnreadable         an item failed again and again; this time it was not asked for
     NoSuchItem              the post to count is `null`
     BadProxy                the environment names a proxy that cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server goes on asking us to wait
+    HistoryError            the history file cannot be used
     PollFailed              a poll found out nothing, or was cancelled by a failure
     TooManyErrors           too many polls in a row failed
 """
@@ -125,6 +127,16 @@ class MalformedItem(HNCommentsError):
         super().__init__(f"{path}: {problem}")
 
 
+class StillUnreadable(HNCommentsError):
+    """
+    An item failed in the last polls, for this *reason*; nothing was sent.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
 class NoSuchItem(HNCommentsError):
     """
     The API answers `null` for the post *item_id*: it is not there, or not readable now.
@@ -166,6 +178,21 @@ class RateLimited(HNCommentsError):
         super().__init__(f"the server asks for fewer requests: {refusal}")
 
 
+class HistoryError(HNCommentsError):
+    """
+    The history file *path* cannot be used, for this *problem*; *advice* says what to do.
+    """
+
+    def __init__(self, path: str, problem: str, advice: str) -> None:
+        self.path = path
+        self.problem = problem
+        self.advice = advice
+        super().__init__(path, problem, advice)
+
+    def __str__(self) -> str:
+        return f"the history file {self.path!r} {self.problem}: {self.advice}"
+
+
 class PollFailed(HNCommentsError):
     """
     A poll could not say anything, or was cancelled by the first failure.
@@ -183,4 +210,4 @@ class TooManyErrors(HNCommentsError):
 
 
 # What makes one item unreadable, and leaves the rest of a poll as it is.
-UNREADABLE = (FetchError, MalformedItem, FetchLimitExceeded)
+UNREADABLE = (FetchError, MalformedItem, FetchLimitExceeded, StillUnreadable)

@@ -251,6 +251,24 @@ class PollReport:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """
+    How far a poll that still runs has come.
+
+    *expected* is how many comments the posts say they have, as far as they were read yet;
+    None where none said so. *seconds* is how long the poll has been at it.
+    """
+
+    poll: int
+    posts: int
+    posts_done: int
+    comments: int
+    expected: int | None
+    fetches: int
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class PollError:
     """

@@ -53,6 +53,8 @@ class Stopper:
         self._signal: int | None = None
         self._signalled_at = 0.0
         self._stop_polling: Callable[[], object] | None = None
+        # Called before the program leaves at once.
+        self.on_leaving: Callable[[], object] = lambda: None
 
     def connect(self, stop_polling: Callable[[], object]) -> None:
         """
@@ -94,4 +96,5 @@ class Stopper:
         # A terminal that closes sends SIGHUP, and so do the shell in it and systemd after
         # SIGTERM: that is one wish, not impatience.
         elif signum != getattr(signal, "SIGHUP", None):
+            self.on_leaving()
             leave_at_once(signum, frame)

@@ -6,54 +6,30 @@ poll timeout, or a cancellation from outside. Unfinished posts are then lower bo
 """
 
 import asyncio
-import logging
-import time
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import async_timeout
 
-from .cache import Cache
-from .changes import Changes, Found
-from .comments import Walk
-from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
+from .changes import Found, ask, find_changes
+from .errors import HNCommentsError, PollFailed
 from .fetcher import URLFetcher
 from .items import parse_ids
-from .models import Count, Item, PollReport, PostReport, Settings
+from .memory import POST_MEMORY, Discussion, Memory
+from .models import Comment, PollReport, Progress, Settings
+from .posts import Post
 from .tasks import gather_or_stop
 
 
-logger = logging.getLogger(__name__)
+# A type checker takes this for typing.TYPE_CHECKING: sqlite3 is imported by who needs it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .history import History
 
-# Posts whose last count is remembered: many times what a front page shows in a day.
-MAX_KNOWN = 5000
-
-
-class KnownCounts(dict[int, int]):
-    """
-    The last exact count of each post, over all polls; the oldest are forgotten.
-    """
-
-    def replace(self, post_id: int, comments: int) -> int | None:
-        """
-        Remember the count of a post, and return by how much it differs from the last one.
-        """
-        last = self.pop(post_id, None)
-        self[post_id] = comments
-        if len(self) > MAX_KNOWN:
-            del self[next(iter(self))]
-        return None if last is None else comments - last
-
-
-class Memory:
-    """
-    What one poll leaves for the next.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.cache = Cache(clock)
-        self.changes = Changes(self.cache)
-        self.counts = KnownCounts()
+# Walks that come due together are spread over polls, so that all are done within this share
+# of their interval.
+SPREAD = 1 / 4
 
 
 class Poll:
@@ -69,33 +45,59 @@ class Poll:
         memory: Memory,
         number: int,
         skipped: int = 0,
+        history: "History | None" = None,
     ) -> None:
         self.fetcher = fetcher
         self.settings = settings
-        # Whoever walks everything each time, or polls once, needs to remember nothing.
-        self.remembers = not settings.full_walk and settings.polls != 1
-        self.cache = memory.cache if self.remembers else Cache()
-        self.changes = memory.changes
-        self.known = memory.counts
+        self.counts = memory
+        self.history = history
+        # Whoever walks everything each time, or polls once and for all, needs no memory.
+        self.remembers = not settings.full_walk and (settings.polls != 1 or history is not None)
+        self.memory = memory if self.remembers else Memory(memory.clock)
         self.number = number
         self.skipped = skipped
         # In the order of the list; None until there is a list.
-        self.walks: list[Walk] | None = None
-        self.results: dict[int, Count | HNCommentsError] = {}
+        self.posts: list[Post] | None = None
         self.found = Found("full")
-        # The largest id when the poll began, and how wrong the memory proved to be.
-        self.maxitem = 0
-        self.drift = 0
+        # When its turn came, by the loop's clock.
+        self.start: float | None = None
+
+    @property
+    def progress(self) -> Progress | None:
+        """
+        How far the poll has come, if it is its turn.
+        """
+        if self.start is None:
+            return None
+        posts = self.posts or []
+        expected = [post.descendants for post in posts if post.descendants is not None]
+        return Progress(
+            poll=self.number,
+            posts=len(posts),
+            posts_done=sum(post.result is not None for post in posts),
+            comments=sum(len(post.discussion.tree.nodes) - 1 for post in posts),
+            expected=sum(expected) if expected else None,
+            fetches=self.fetcher.fetch_counter,
+            seconds=asyncio.get_running_loop().time() - self.start,
+        )
 
     async def run(self, publish: Callable[[PollReport], None]) -> None:
         """
         Count every post, then hand the report to *publish*, even when cancelled.
 
+        A poll that remembers waits for its turn first; its time starts then.
+
         Raises:
             PollFailed: if the report's status is "failed".
         """
+        async with self.memory.turn if self.remembers else contextlib.nullcontext():
+            report = await self._run(publish)
+        if report.status == "failed":
+            raise PollFailed(report.errors[0])
+
+    async def _run(self, publish: Callable[[PollReport], None]) -> PollReport:
         started = datetime.now(UTC)
-        start = asyncio.get_running_loop().time()
+        start = self.start = asyncio.get_running_loop().time()
         error: str | None = "interrupted"
         failed = False
         try:
@@ -108,59 +110,46 @@ class Poll:
             error = str(exc)
             failed = isinstance(exc, PollFailed)
         finally:
-            report = PollReport(
-                poll=self.number,
-                started=started,
-                list=self.settings.list_name,
-                seconds=asyncio.get_running_loop().time() - start,
-                fetches=self.fetcher.fetch_counter,
-                retries=self.fetcher.retry_counter,
-                stories=tuple(self._report_posts(error)),
-                skipped=self.skipped,
-                mode=self.found.mode,
-                changed=self.found.joined + sum(walk.changed for walk in self.walks or ()),
-                drift=self.drift,
-                failed=failed or self.walks is None,
-                error=error,
-            )
-            publish(report)
-        if report.status == "failed":
-            raise PollFailed(report.errors[0])
+            seconds = asyncio.get_running_loop().time() - start
+            report = self._report(error, failed=failed, started=started, seconds=seconds)
+            try:
+                if self.history is not None:
+                    await self.history.save(report, self.memory if self.remembers else None)
+            finally:
+                publish(report)
+        return report
 
     async def _count_posts(self) -> None:
         """
         Count all posts concurrently; the first error that leaves one ends the poll.
         """
-        ids = await self._look_around()
-        self.walks = [
-            Walk(self.fetcher, self.cache, post_id, on_error=self.settings.on_error)
-            for post_id in ids
-        ]
+        discussions = await self._look_around()
+        upto = self.memory.maxitem or 0
+        old = self._choose_old(discussions)
         await gather_or_stop(
             [
                 asyncio.create_task(
-                    self._count_post(walk), name=f"poll {self.number} post {walk.post_id}"
+                    post.count(self.found, upto=upto, old=post.id in old),
+                    name=f"poll {self.number} post {post.id}",
                 )
-                for walk in self.walks
+                for post in self.posts or ()
             ]
         )
 
-    async def _look_around(self) -> Sequence[int]:
+    async def _look_around(self) -> Sequence[Discussion]:
         """
-        Return the ids of the posts, having found out meanwhile what changed.
+        Return what is known of the posts, having found out meanwhile what changed.
         """
         if not self.remembers:
-            return await self._fetch_ids()
-        list_task = asyncio.create_task(self._fetch_ids())
-        changes_task = asyncio.create_task(self.changes.find(self.fetcher))
-        await gather_or_stop([list_task, changes_task])
-        self.found = changes_task.result()
-        self.maxitem = self.changes.maxitem or 0
+            return await self._open(await self._fetch_ids())
+        ids_task = asyncio.create_task(self._fetch_ids())
+        hints_task = asyncio.create_task(ask(self.fetcher, self.memory))
+        await gather_or_stop([ids_task, hints_task])
+        discussions = await self._open(ids_task.result())
+        self.found = await find_changes(self.memory, self.fetcher, hints_task.result(), discussions)
         if self.found.reason and self.settings.on_error == "cancel":
             raise PollFailed(self.found.reason)
-        ids = list_task.result()
-        self.cache.keep(ids)
-        return ids
+        return discussions
 
     async def _fetch_ids(self) -> Sequence[int]:
         """
@@ -172,89 +161,72 @@ class Poll:
         ids = parse_ids(path, await self.fetcher.fetch(path))
         return list(dict.fromkeys(ids))[: self.settings.limit]
 
-    async def _count_post(self, walk: Walk) -> None:
+    async def _open(self, ids: Sequence[int]) -> Sequence[Discussion]:
         """
-        Count one post. With the policy "partial" a failure is a result like any other.
+        Take the posts of the list, and those that left it but are still followed.
         """
-        try:
-            count = await walk.count()
-            self._note_count(walk.post_id, count)
-            if self._is_old(walk.post_id):
-                self._note_count(walk.post_id, await self._refresh(walk, count))
-        except (*UNREADABLE, NoSuchItem) as exc:
-            if self.settings.on_error == "cancel":
-                raise PollFailed(f"post {walk.post_id}: {exc}") from exc
-            self.results[walk.post_id] = exc
+        if self.history is not None:
+            await self.history.recall(
+                self.counts, ids, trees=self.remembers, follow=self.settings.follow
+            )
+        listed = [self.memory.discussion(post_id) for post_id in ids]
+        for discussion in listed:
+            discussion.listed_at = self.memory.clock()
+        self.memory.forget(keep=max(POST_MEMORY, self.settings.follow))
+        followed = self.memory.followed(self.settings.follow, besides=ids)
+        ranked = [*enumerate(listed, start=1), *((None, discussion) for discussion in followed)]
+        self.posts = [
+            Post(self.fetcher, discussion, self.settings, rank=rank) for rank, discussion in ranked
+        ]
+        return [*listed, *followed]
 
-    def _note_count(self, post_id: int, count: Count) -> None:
+    def _choose_old(self, discussions: Sequence[Discussion]) -> set[int]:
         """
-        Keep a count, which is not exact if `changes` could not find out what is new.
+        Return which posts this poll walks whole because that was long ago.
         """
-        if self.found.reason:
-            count = Count.total([count, Count(unread=1, reason=self.found.reason)])
-        self.results[post_id] = count
+        if not self.remembers:
+            return set()
+        now = self.memory.clock()
+        intervals = {
+            discussion: discussion.walk_interval(self.settings.refresh)
+            for discussion in discussions
+            if not discussion.is_walking
+        }
+        since = now - (self.memory.polled_at or now)
+        self.memory.polled_at = now
+        share = 1 + int(sum(since / (interval * SPREAD) for interval in intervals.values()))
+        old = [d for d, interval in intervals.items() if now - d.walked_at >= interval]
+        old.sort(key=lambda discussion: discussion.walked_at)
+        return {discussion.post_id for discussion in old[:share]}
 
-    def _is_old(self, post_id: int) -> bool:
-        """
-        Return whether a post was last walked whole too long ago.
-        """
-        post = self.cache.posts.get(post_id)
-        return (
-            self.remembers
-            and post is not None
-            and self.cache.clock() - post.walked_at >= self.settings.refresh
+    def _report(
+        self, error: str | None, *, failed: bool, started: datetime, seconds: float
+    ) -> PollReport:
+        posts = self.posts or []
+        stories = []
+        for post in posts:
+            last_count = self.counts.last_counts.get(post.id)
+            story = post.report(error, last_count)
+            if story.status == "exact" and story.count:
+                self.counts.note_count(post.id, story.count.comments)
+            stories.append(story)
+        return PollReport(
+            poll=self.number,
+            started=started,
+            list=self.settings.list_name,
+            seconds=seconds,
+            fetches=self.fetcher.fetch_counter,
+            retries=self.fetcher.retry_counter,
+            stories=tuple(stories),
+            skipped=self.skipped,
+            mode=self.found.mode,
+            changed=sum(len(post.discussion.tree.changed) for post in posts),
+            drift=sum(post.drift for post in posts),
+            failed=failed or self.posts is None,
+            error=error,
+            comments=self._new_comments() if self.settings.comments else (),
         )
 
-    async def _refresh(self, walk: Walk, remembered: Count) -> Count:
-        """
-        Count a post by reading all of it again, and measure how wrong the memory was.
-        """
-        post_id = walk.post_id
-        known = self.cache.expire(post_id)
-        again = Walk(self.fetcher, self.cache, post_id, on_error=self.settings.on_error)
-        count = await again.count()
-        walk.post = again.post
-        walk.changed += again.changed
-        if count.exact and remembered.exact:
-            # What was written since the poll began is news, not an error of the memory.
-            before = sum(item_id <= self.maxitem for item_id in known)
-            after = sum(item_id <= self.maxitem for item_id in self.cache.walk(post_id))
-            self.drift += abs(after - before)
-            if after != before:
-                logger.debug("Post %d has %d older comments, not %d", post_id, after, before)
-        return count
-
-    def _report_posts(self, error: str | None) -> Iterable[PostReport]:
-        for rank, walk in enumerate(self.walks or (), start=1):
-            yield self._report_post(rank, walk, error)
-
-    def _report_post(self, rank: int, walk: Walk, error: str | None) -> PostReport:
-        """
-        Say what is known of one post, at the end of a poll that *error* may have cut short.
-        """
-        result = self.results.get(walk.post_id)
-        if result is None and walk.post is not None:
-            result = walk.so_far(error or "")
-        count = result if isinstance(result, Count) else None
-        return PostReport(
-            rank=rank,
-            id=walk.post_id,
-            item=walk.post,
-            count=count,
-            new=self.known.replace(walk.post_id, count.comments) if count and count.exact else None,
-            error=count.error if count else str(result or error),
-            disputed=is_disputed(walk.post, count),
-        )
-
-
-def is_disputed(item: Item | None, count: Count | None) -> bool:
-    """
-    Return whether an exact count differs from Hacker News' own number of live comments.
-    """
-    return (
-        count is not None
-        and item is not None
-        and item.descendants is not None
-        and count.exact
-        and count.live != item.descendants
-    )
+    def _new_comments(self) -> tuple[Comment, ...]:
+        comments = [comment for post in self.posts or () for comment in post.comments]
+        return tuple(sorted(comments, key=lambda comment: comment.item.id))

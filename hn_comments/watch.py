@@ -15,9 +15,10 @@ from typing import Any
 
 from .errors import PollFailed
 from .fetcher import Session, URLFetcher
-from .models import PollReport, Settings
+from .memory import Memory
+from .models import PollReport, Progress, Settings
 from .poller import Poller
-from .stories import Memory, Poll
+from .stories import Poll
 from .tasks import stop_tasks
 
 
@@ -35,14 +36,22 @@ class Control:
     def __init__(self) -> None:
         self._poller: Poller | None = None
         self._stopped = False
+        self._polls: list[Poll] = []
 
-    def connect(self, poller: Poller) -> None:
+    def connect(self, poller: Poller, polls: list[Poll]) -> None:
         """
-        Take charge of *poller*; `watch` does this.
+        Take charge of *poller* and the *polls* that run; `watch` does this.
         """
         self._poller = poller
+        self._polls = polls
         if self._stopped:
             poller.stop()
+
+    def progress(self) -> Progress | None:
+        """
+        Return how far the poll that runs has come, if there is one.
+        """
+        return next((poll.progress for poll in self._polls if poll.progress is not None), None)
 
     def stop(self) -> None:
         """
@@ -65,6 +74,7 @@ async def watch(
     Raises:
         TooManyErrors: if as many polls in a row failed as the settings allow.
         BadProxy: if the environment names a proxy that cannot be used.
+        HistoryError: if the history file cannot be used.
     """
     settings = settings or Settings()
     # Bounded by the poller: a poll has not ended before its report was taken.
@@ -77,16 +87,26 @@ async def watch(
             settings = dataclasses.replace(settings, api_url=demo.url)
         session = await stack.enter_async_context(Session(settings))
         memory = Memory()
+        history = None
+        if settings.history is not None:
+            from .history import History
+
+            history = await stack.enter_async_context(History(settings.history))
+
+        polls: list[Poll] = []
 
         def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
             logger.info("Calculating comments for %s. (%d)", describe_posts(settings), number)
             fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
-            one_poll = Poll(fetcher, settings, memory=memory, number=number, skipped=skipped)
-            return deliver(one_poll, reports)
+            one_poll = Poll(
+                fetcher, settings, memory=memory, number=number, skipped=skipped, history=history
+            )
+            polls.append(one_poll)
+            return deliver(one_poll, reports, polls)
 
         poller = Poller(poll, settings)
         if control is not None:
-            control.connect(poller)
+            control.connect(poller, polls)
         running = asyncio.create_task(poller.run(), name="poller")
         running.add_done_callback(lambda _: reports.put_nowait(None))
         try:
@@ -98,15 +118,17 @@ async def watch(
             await stop_tasks([running])
 
 
-async def deliver(poll: Poll, reports: asyncio.Queue[PollReport | None]) -> None:
+async def deliver(poll: Poll, reports: asyncio.Queue[PollReport | None], polls: list[Poll]) -> None:
     """
-    Run *poll* until its report was taken.
+    Run *poll*, one of the *polls* that run, until its report was taken.
     """
     try:
         await poll.run(reports.put_nowait)
     except PollFailed:
         await reports.join()
         raise
+    finally:
+        polls.remove(poll)
     await reports.join()
 
 

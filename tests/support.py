@@ -5,6 +5,7 @@ What several tests need: small worlds, a client for them, and waiting for condit
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -13,8 +14,10 @@ from typing import Any
 import aiohttp
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
+from hn_comments.changes import RECENT
+from hn_comments.memory import Memory
 from hn_comments.simulator import Simulator, World
-from hn_comments.stories import Memory, Poll
+from hn_comments.stories import Poll
 
 
 # Times in tests are multiples of this; a slow machine can make it longer.
@@ -30,12 +33,22 @@ COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments"]
 def front_page(*sizes: int) -> World:
     """Return a world with one story for each size, of so many live comments."""
     world = World(stories=0)
+    # As on a real site, the ids just before ours belong to others.
+    others_write(world)
+    world.updates.clear()
     for size in sizes:
         story = world.add_story(score=100)
         world.top.append(story)
         for _ in range(size):
             world.add_reply(story)
     return world
+
+
+def others_write(world: World) -> None:
+    """Let there be newer items, of a story that is not on the front page."""
+    other = world.add_story(score=1)
+    for _ in range(RECENT):
+        world.add_comment(other)
 
 
 def thread(kids: dict[int, list[int]]) -> World:
@@ -83,8 +96,8 @@ async def poll_once(
 class Clock:
     """Seconds that pass when a test says so."""
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    def __init__(self, now: float | None = None) -> None:
+        self.now = time.time() if now is None else now
 
     def __call__(self) -> float:
         return self.now

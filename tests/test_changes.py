@@ -1,25 +1,43 @@
 """Polls that cost what changed: what they fetch, what they find, and what comes late."""
 
+import asyncio
+import copy
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hn_comments import Count, PollReport, URLFetcher
+from hn_comments import Count, PollReport, Session, URLFetcher
+from hn_comments.changes import RECENT
+from hn_comments.memory import Memory
 from hn_comments.simulator import Simulator, World
-from hn_comments.stories import Memory
 
-from .support import Clock, client, front_page, poll_once
+from .support import MS, Clock, client, front_page, poll_once, thread
 
 
 # Real threads, as {"top": [ids], "items": {id: item}}; not part of the project.
 RECORDED = os.environ.get("HN_COMMENTS_TESTS_RECORDED")
 
 
+class LyingFetcher(URLFetcher):
+    """Gives what *lies* hold for a path, one after the other, before it asks the server."""
+
+    def __init__(self, session: Session, lies: dict[str, list[Any]]) -> None:
+        super().__init__(session)
+        self.lies = lies
+
+    async def fetch(self, path: str) -> Any:
+        if not self.lies.get(path):
+            return await super().fetch(path)
+        self.fetch_counter += 1
+        return self.lies[path].pop(0)
+
+
 class Watcher:
-    """Polls one world again and again, remembering."""
+    """Polls one world again and again, remembering; *lies* are told before the truth."""
 
     def __init__(self, simulator: Simulator, fetcher: URLFetcher) -> None:
         self.simulator = simulator
@@ -27,13 +45,13 @@ class Watcher:
         self.session = fetcher.session
         self.clock = Clock()
         self.memory = Memory(self.clock)
+        self.lies: dict[str, list[Any]] = {}
 
     async def poll(self, *, seconds: float = 5, limit: int = 10, **settings: object) -> PollReport:
         """Poll *seconds* after the last time."""
         self.clock.now += seconds
-        return await poll_once(
-            URLFetcher(self.session), memory=self.memory, limit=limit, **settings
-        )
+        fetcher = LyingFetcher(self.session, self.lies)
+        return await poll_once(fetcher, memory=self.memory, limit=limit, **settings)
 
     async def check(self, **settings: object) -> PollReport:
         """Poll, and compare with a full walk of the same world."""
@@ -56,6 +74,11 @@ async def watching(world: World, **settings: object) -> AsyncIterator[Watcher]:
         report = await watcher.poll()
         assert (report.mode, report.changed, report.drift) == ("full", 0, 0)
         yield watcher
+
+
+def oldest(world: World) -> int:
+    """Return the first comment of the first story."""
+    return min(world.walk(world.top[0]))
 
 
 async def test_quiet_poll_costs_three_requests() -> None:
@@ -154,24 +177,28 @@ async def test_null_id_that_never_appears_is_given_up() -> None:
 
 
 async def test_known_comment_that_was_null_is_asked_for_once_more() -> None:
-    """A minute later; then only at the next refresh."""
+    """A minute later, then at growing distances."""
     world = front_page(10)
-    gone = next(iter(world.walk(world.top[0])))
+    gone = oldest(world)
+    for _ in range(RECENT):
+        world.add_comment(world.top[0])
     world.updates.clear()
     async with client(world, retries=0) as (simulator, fetcher):
         watcher = Watcher(simulator, fetcher)
         simulator.fail(f"item/{gone}", "null")
         await watcher.poll()
-        costs = [(await watcher.poll(seconds=40)).fetches for _ in range(5)]
+        costs = [(await watcher.poll(seconds=40)).fetches for _ in range(8)]
 
-        assert costs == [3, 4, 3, 3, 3]
+        assert costs == [3, 4, 3, 3, 4, 3, 3, 3]
 
 
 async def test_null_comment_that_comes_back() -> None:
     """Found again after a minute, with its replies."""
     world = front_page(10)
-    gone = next(iter(world.walk(world.top[0])))
+    gone = oldest(world)
     world.add_comment(gone)
+    for _ in range(RECENT):
+        world.add_comment(world.top[0])
     async with client(world, retries=0) as (simulator, fetcher):
         watcher = Watcher(simulator, fetcher)
         simulator.fail(f"item/{gone}", "null", times=1)
@@ -201,37 +228,41 @@ async def test_stories_enter_leave_and_return() -> None:
     assert report.fetches < 15
 
 
+def size(watcher: Watcher) -> int:
+    """Return how many items are remembered."""
+    return sum(len(d.tree.nodes) for d in watcher.memory.discussions.values())
+
+
 async def test_story_off_the_list_for_an_hour_is_forgotten() -> None:
     """So memory stays flat, whatever passes by."""
     world = front_page(10, 20)
     async with watching(world) as watcher:
-        assert len(watcher.memory.cache.items) == 32
+        assert size(watcher) == 32
         del world.top[1]
         for _ in range(8):
             await watcher.check(seconds=600)
 
-        assert len(watcher.memory.cache.items) == 11
-        assert len(watcher.memory.cache.posts) == 1
+        assert size(watcher) == 11
 
 
 async def test_moved_comment_is_caught_by_refresh() -> None:
-    """`updates` does not tell; the count stays right, and so does the shape in the end."""
-    world = front_page(10)
+    """Nobody tells; the count stays right, and so does the shape in the end."""
+    world = front_page(30)
     story = world.top[0]
-    last = list(world.walk(story))[-1]
+    last = max(world.walk(story))
     async with watching(world) as watcher:
-        new_parent = next(
-            kid for kid in world.walk(story) if kid not in {last, parent_of(world, last)}
+        world.move(
+            last, next(k for k in world.walk(story) if k not in {last, parent_of(world, last)})
         )
-        world.move(last, new_parent)
         world.add_comment(last)
 
         await watcher.check()
-        report = await watcher.check(seconds=901)
+        world.updates.clear()
+        report = await watcher.check(seconds=86401)
+        after = await watcher.check(seconds=86401)
 
-        assert report.drift == 0
-        assert report.fetches > 10
-        assert watcher.memory.cache.items[last].parent == new_parent
+    assert (report.drift, after.drift) == (1, 0)
+    assert report.fetches > 30
 
 
 def parent_of(world: World, item_id: int) -> int:
@@ -265,19 +296,43 @@ async def test_refresh_can_be_set() -> None:
     assert costs == [3, 14, 3, 14]
 
 
-@pytest.mark.parametrize("jump", [10_000_000, -20, -30_000_000])
-async def test_maxitem_jumps(jump: int) -> None:
-    """Then nobody knows what is new, or reading it is dearer: everything is walked again."""
+async def test_maxitem_jumps_up() -> None:
+    """After a confirmation, everything is walked again: reading each id would be dearer."""
     world = front_page(50)
     async with watching(world) as watcher:
-        world.next_id += jump
+        world.next_id += 10_000_000
         report = await watcher.check()
-        assert report.fetches <= 3 + 51
+        assert report.fetches <= 3 + 1 + 51 + RECENT
         assert report.mode == "full"
 
-        world.next_id -= jump
+        world.next_id -= 10_000_000
+        report = await watcher.poll()
+        assert "maxitem.json: it went from " in str(report.stories[0].error)
         world.add_reply(world.top[0])
-        assert (await watcher.check()).stories[0].new == 1
+        assert (await watcher.poll(seconds=170)).status == "partial"
+        report = await watcher.check(seconds=20)
+        assert (report.mode, report.stories[0].new) == ("full", 1)
+
+
+async def test_one_absurd_maxitem_is_not_believed() -> None:
+    """It costs one more request, and nothing else."""
+    world = front_page(50)
+    async with watching(world) as watcher:
+        watcher.lies["maxitem.json"] = [10**9]
+        report = await watcher.check()
+
+        assert (report.fetches, report.mode) == (4, "delta")
+
+
+@pytest.mark.parametrize("behind", [1, 900])
+async def test_lower_maxitem_is_old_news(behind: int) -> None:
+    """Two replicas, or an answer that was overtaken: it costs nothing, now and later."""
+    world = front_page(50)
+    async with watching(world) as watcher:
+        for _ in range(5):
+            watcher.lies["maxitem.json"] = [world.next_id - 1 - behind]
+            assert (await watcher.check()).fetches == 3
+            assert (await watcher.check()).fetches == 3
 
 
 async def test_updates_are_only_a_hint() -> None:
@@ -361,16 +416,36 @@ async def test_unreadable_new_item_may_belong_anywhere() -> None:
 
 
 async def test_unreadable_comment_is_asked_for_again() -> None:
-    """What could not be read was never known, and costs its requests in every poll."""
-    world = front_page(10)
-    bad = next(iter(world.walk(world.top[0])))
+    """By the next poll; then once a minute, and what it remembers stays a lower bound."""
+    world = front_page(40)
+    world.updates.clear()
+    bad = oldest(world)
     async with client(world, retries=0) as (simulator, fetcher):
         watcher = Watcher(simulator, fetcher)
-        simulator.fail(f"item/{bad}", "500", times=2)
+        simulator.fail(f"item/{bad}", "500")
 
-        assert (await watcher.poll()).status == "partial"
+        costs = []
+        for _ in range(27):
+            report = await watcher.poll()
+            assert report.status == "partial"
+            assert f"item/{bad}.json: HTTP 500" in str(report.stories[0].error)
+            costs.append(report.fetches)
+
+        assert costs[1:] == [4, *[3] * 11, 4, *[3] * 11, 4, 3]
+
+
+async def test_known_comment_that_fails_keeps_its_replies() -> None:
+    """They are remembered: the count says "at least", and does not fall."""
+    world = front_page(40)
+    world.updates.clear()
+    bad = next(kid for kid in world.walk(world.top[0]) if (world.items[kid] or {}).get("kids"))
+    async with watching(world) as watcher:
+        world.touch(bad)
+        watcher.simulator.fail(f"item/{bad}", "500", times=1)
         report = await watcher.poll()
-        assert (report.status, report.fetches) == ("partial", 4)
+
+        assert report.stories[0].count
+        assert (report.stories[0].count.comments, report.status) == (40, "partial")
         await watcher.check()
 
 
@@ -443,3 +518,270 @@ async def test_recorded_trees_count_the_same_in_both_modes() -> None:
             for _ in range(step % 4):
                 world.grow()
             await watcher.check(seconds=61)
+
+
+# The API is not one instant.
+
+
+async def test_comment_stays_while_its_parent_does_not_list_it() -> None:
+    """It is there, says `maxitem`; the story's own answers are some seconds old."""
+    world = front_page(10)
+    story = world.top[0]
+    async with watching(world) as watcher:
+        old = copy.deepcopy(world.items[story])
+        world.add_comment(story)
+        watcher.lies[f"item/{story}.json"] = [old, old, old]
+        costs = []
+        for _ in range(6):
+            report = await watcher.poll(seconds=1)
+            assert report.stories[0].count == Count(live=11)
+            costs.append(report.fetches)
+
+    assert costs == [5, 4, 4, 4, 3, 3]
+
+
+async def test_comment_listed_once_stays_when_an_older_answer_comes() -> None:
+    """For a minute and a half its own `parent` is believed, and then its parent's list."""
+    world = front_page(10)
+    story = world.top[0]
+    async with watching(world) as watcher:
+        old = copy.deepcopy(world.items[story])
+        new = world.add_comment(story)
+        await watcher.check()
+        world.touch(story)
+        watcher.lies[f"item/{story}.json"] = [old]
+        await watcher.check(seconds=61)
+        assert (await watcher.check(seconds=1)).fetches == 4
+
+        world.remove(new)
+        world.touch(story)
+        await watcher.check(seconds=200)
+
+
+async def test_replies_wait_for_a_parent_that_is_null() -> None:
+    """A reply proves that its parent is there: it is asked for at once."""
+    world = front_page(10)
+    story = world.top[0]
+    async with watching(world) as watcher:
+        parent = world.add_comment(story)
+        watcher.lies[f"item/{parent}.json"] = [None, None]
+        await watcher.poll(seconds=1)
+        world.add_comment(parent)
+        world.updates.clear()
+        await watcher.poll(seconds=1)
+
+        world.add_comment(parent)
+        world.updates.clear()
+        await watcher.check(seconds=1)
+
+
+async def test_given_up_parent_is_asked_for_when_a_reply_turns_up() -> None:
+    """Even after hours."""
+    world = front_page(10)
+    async with watching(world) as watcher:
+        parent = world.add_comment(world.top[0])
+        world.remove(parent, parent=world.top[0])
+        watcher.lies[f"item/{parent}.json"] = [None] * 20
+        for _ in range(10):
+            await watcher.poll(seconds=60)
+        watcher.lies.clear()
+        world.move(parent, world.top[0])
+        world.updates.clear()
+        assert (await watcher.poll()).stories[0].new == 0
+
+        world.add_comment(parent)
+        await watcher.check()
+
+
+async def test_story_entering_the_list_with_a_comment_it_does_not_list() -> None:
+    """The comment was read before anybody knew that it would matter."""
+    world = front_page(10)
+    story = world.add_story(score=1)
+    async with watching(world) as watcher:
+        old = copy.deepcopy(world.items[story])
+        world.add_comment(story)
+        await watcher.poll()
+        world.top.append(story)
+        watcher.lies[f"item/{story}.json"] = [old]
+
+        await watcher.check()
+
+
+async def test_move_that_updates_tells_half() -> None:
+    """The comment is at home in one place, and never counted in two."""
+    world = thread({1: [2, 3], 2: [4, 5], 3: [6]})
+    world.next_id = 7
+    async with client(world, retries=0) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        await watcher.poll()
+        world.items[2] = {**(world.items[2] or {}), "kids": [5]}
+        world.items[3] = {**(world.items[3] or {}), "kids": [6, 4]}
+        world.items[4] = {**(world.items[4] or {}), "parent": 3}
+        world.updates = {3: None}
+
+        report = await watcher.poll(seconds=200)
+
+    assert report.stories[0].count == Count(live=5)
+    assert report.fetches == 3 + 2
+
+
+async def test_thousands_of_null_ids_cost_little() -> None:
+    """They are asked for at growing distances, not in every poll."""
+    world = front_page(1000, 1000)
+    async with watching(world) as watcher:
+        world.next_id += 1500
+        costs = [(await watcher.poll(seconds=5)).fetches for _ in range(25)]
+
+    assert costs[0] == 3 + 1500
+    assert sum(costs) <= 25 * 3 + 7 * 1500
+    assert costs[-1] == 3
+
+
+# Two polls at a time.
+
+
+async def test_overlapping_polls_ask_for_nothing_twice() -> None:
+    """The second waits its turn, and finds nearly everything known."""
+    world = front_page(100)
+    async with client(world, latency=5 * MS) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+
+        first, second = await asyncio.gather(watcher.poll(), watcher.poll())
+
+    assert first.fetches == 3 + 1 + 100
+    assert second.fetches == 3
+    assert second.seconds < first.seconds
+
+
+# A count proves itself.
+
+
+async def test_death_that_nobody_told_is_found() -> None:
+    """`descendants` tells, as soon as the post is read, and a second time."""
+    world = front_page(30, 30)
+    async with watching(world) as watcher:
+        watcher.clock.now += 3600
+        await watcher.check()
+        world.kill(oldest(world), quietly=True)
+        world.updates.clear()
+        assert (await watcher.poll()).fetches == 3
+
+        world.add_comment(world.top[0])
+        world.updates.clear()
+        costs = [(await watcher.poll(seconds=70)).fetches for _ in range(4)]
+        await watcher.check()
+
+    # At first the new comment may be what Hacker News has not counted yet.
+    assert costs == [5, 4, 4 + 32, 3]
+
+
+async def test_post_is_read_every_quarter_of_an_hour() -> None:
+    """So that a death in a quiet story is found, too."""
+    world = front_page(30)
+    world.updates.clear()
+    async with watching(world) as watcher:
+        await watcher.check(seconds=100)
+        world.kill(oldest(world), quietly=True)
+        costs = [(await watcher.poll(seconds=300)).fetches for _ in range(5)]
+        await watcher.check()
+
+    assert sorted(costs) == [3, 3, 3, 4, 4 + 31]
+
+
+async def test_dispute_that_lasts_costs_little() -> None:
+    """Hacker News counts differently for ever: one walk, then none for that reason."""
+    world = front_page(30)
+    (world.items[world.top[0]] or {})["descendants"] = 35
+    world.updates.clear()
+    async with watching(world) as watcher:
+        reports = [await watcher.poll(seconds=60) for _ in range(60)]
+
+    assert all(report.stories[0].disputed for report in reports)
+    assert sum(report.fetches for report in reports) <= 60 * 3 + 5
+
+
+async def test_descendants_that_change_at_random_cost_little() -> None:
+    """A walk that finds nothing wrong is not repeated for longer and longer."""
+    world = front_page(30)
+    async with watching(world) as watcher:
+        costs = []
+        for step in range(24 * 60):
+            (world.items[world.top[0]] or {})["descendants"] = 100 + step
+            world.updates = {world.top[0]: None}
+            costs.append((await watcher.poll(seconds=60)).fetches)
+
+    walks = [minute for minute, cost in enumerate(costs) if cost > 30]
+    assert 4 <= len(walks) <= 9
+
+
+async def test_walks_that_come_due_together_are_spread() -> None:
+    """One post a poll, not all; and none waits for longer than a quarter of --refresh."""
+    world = front_page(*[5] * 10)
+    world.updates.clear()
+    async with watching(world) as watcher:
+        costs = [(await watcher.poll(seconds=60, refresh=3600)).fetches for _ in range(75)]
+
+    assert max(costs[:59]) <= 3 + 10
+    assert costs[59:70] == [19, *[9] * 9, 3]
+
+
+async def test_post_without_descendants_is_walked_every_quarter_of_an_hour() -> None:
+    """Nothing else could tell."""
+    world = front_page(10)
+    del (world.items[world.top[0]] or {})["descendants"]
+    async with watching(world) as watcher:
+        world.updates.clear()
+        leaf = next(k for k in world.walk(world.top[0]) if not (world.items[k] or {}).get("kids"))
+        world.kill(leaf, quietly=True)
+        await watcher.poll(seconds=300)
+        await watcher.check(seconds=700)
+
+
+# Stories that leave the list.
+
+
+async def test_followed_story_is_counted_after_it_left() -> None:
+    """At no cost, and without a rank; for as long as was asked for."""
+    world = front_page(10, 20)
+    world.updates.clear()
+    async with watching(world) as watcher:
+        left = world.top.pop()
+        world.add_comment(left)
+        world.updates.clear()
+        report = await watcher.poll(follow=7200)
+        later = await watcher.poll(follow=7200, seconds=7000)
+        gone = await watcher.poll(follow=7200, seconds=300)
+
+    assert [(story.rank, story.new) for story in report.stories] == [(1, 0), (None, 1)]
+    assert len(later.stories) == 2
+    assert len(gone.stories) == 1
+
+
+async def test_new_comments_are_reported() -> None:
+    """None in the first poll, none twice; with who wrote what they reply to."""
+    world = front_page(10)
+    async with watching(world, comments=True) as watcher:
+        parent = oldest(world)
+        reply = world.add_comment(parent)
+        first, second = [await watcher.poll(comments=True) for _ in range(2)]
+
+    assert [comment.item.id for comment in first.comments] == [reply]
+    assert first.comments[0].parent_by == (world.items[parent] or {})["by"]
+    assert first.comments[0].story == world.top[0]
+    assert first.comments[0].item.text == (world.items[reply] or {})["text"]
+    assert second.comments == ()
+
+
+async def test_last_hour_is_known_in_the_first_poll() -> None:
+    """By the comments' own times."""
+    world = front_page(10)
+    old = oldest(world)
+    async with client(world) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        watcher.clock.now = (world.items[old] or {})["time"]
+        (world.items[old] or {})["time"] -= 3700
+        (world.items[world.top[0]] or {})["time"] -= 3 * 3600 - 60
+        report = await watcher.poll(live=True)
+
+    assert report.stories[0].last_hour == 9
+    assert report.stories[0].hours == (0, 1, 9)

@@ -16,7 +16,7 @@ import pytest
 
 from hn_comments.simulator import Simulator, World
 
-from .support import COMMAND, DEADLINE, MS, eventually, front_page
+from .support import COMMAND, DEADLINE, MS, eventually, front_page, others_write
 
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -76,7 +76,7 @@ async def run(*arguments: str) -> tuple[int | None, str, str]:
 
 async def test_text_output() -> None:
     """Results on stdout, everything else on stderr."""
-    world = front_page(31, 12)
+    world = front_page(12, 31)
     async with Simulator(world) as simulator:
         code, stdout, stderr = await run(
             "--api-url", simulator.url, "--polls", "2", "--period", "1"
@@ -85,7 +85,7 @@ async def test_text_output() -> None:
     title = (world.items[world.top[0]] or {})["title"]
     lines = re.sub(r"\[\d\d:\d\d:\d\d\] ", "", stdout).splitlines()
     assert code == 0
-    assert lines[0] == f"Post {world.top[0]} has 31 comments (1)  {title}"
+    assert lines[0] == f"Post {world.top[0]} has 12 comments (1)  {title}"
     assert [line[:1] for line in lines] == ["P"] * 4
     assert re.fullmatch(
         r"""\[..:..:..\] Calculating comments for top 5 stories. \(1\)
@@ -220,6 +220,7 @@ async def test_signal_stops_cleanly(signum: signal.Signals) -> None:
     below = hanging = world.top[1]
     for _ in range(20):
         below, hanging = hanging, world.add_comment(hanging)
+    others_write(world)
     async with Simulator(world, latency=20 * MS) as simulator:
         simulator.fail(f"item/{hanging}", "hang")
         async with running("--api-url", simulator.url, "--period", "60", "-v") as process:

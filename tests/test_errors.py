@@ -20,6 +20,7 @@ EXAMPLES = [
         "item/1.json: refused to follow a redirect to 'http://evil.example/'",
     ),
     (errors.MalformedItem("item/1.json", "odd"), "item/1.json: odd"),
+    (errors.StillUnreadable("item/1.json: odd"), "item/1.json: odd"),
     (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not now)"),
     (
         errors.BadProxy("socks5://me:secret@proxy.example"),
@@ -29,6 +30,10 @@ EXAMPLES = [
     (
         errors.RateLimited(BadStatus("item/1.json", 429)),
         "the server asks for fewer requests: item/1.json: HTTP 429",
+    ),
+    (
+        errors.HistoryError("h.db", "is odd", "do this"),
+        "the history file 'h.db' is odd: do this",
     ),
     (errors.PollFailed("odd"), "odd"),
     (errors.TooManyErrors(["a", "b"]), "2 failed polls in a row, the last: b"),

@@ -6,9 +6,10 @@ from contextlib import suppress
 import pytest
 
 from hn_comments import PollFailed, PollReport, Settings, URLFetcher
+from hn_comments.memory import LAST_COUNTS, Memory
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
-from hn_comments.stories import MAX_KNOWN, KnownCounts, Memory, Poll
+from hn_comments.stories import Poll
 
 from .support import DEADLINE, MS, client, eventually, front_page, poll_once, thread
 
@@ -255,7 +256,7 @@ async def test_cancelled_poll_reports_and_leaves_nothing_running() -> None:
         simulator.fail("item/3", "hang")
         poll = Poll(fetcher, Settings(full_walk=True), memory=Memory(), number=1)
         task = asyncio.create_task(poll.run(reports.append))
-        await eventually(lambda: simulator.requests == 5 and len(poll.results) == 1)
+        await eventually(lambda: simulator.requests == 5 and poll.posts and poll.posts[0].result)
         await asyncio.sleep(50 * MS)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -301,7 +302,7 @@ async def test_new_is_counted_from_the_last_exact_count() -> None:
 async def test_disputed_count_is_marked() -> None:
     """An exact count that differs from Hacker News' own."""
     world = front_page(10, 10)
-    (world.items[world.top[0]] or {})["descendants"] = 9
+    (world.items[world.top[0]] or {})["descendants"] = 11
 
     async with client(world) as (_, fetcher):
         report = await poll_once(fetcher)
@@ -309,16 +310,18 @@ async def test_disputed_count_is_marked() -> None:
     assert [story.disputed for story in report.stories] == [True, False]
 
 
-def test_known_counts_stay_bounded() -> None:
-    """The story that was seen longest ago is forgotten first."""
-    known = KnownCounts()
-    for post_id in range(MAX_KNOWN + 10):
-        known.replace(post_id, 1)
-        known.replace(0, 1)
+async def test_last_counts_of_thousands_of_posts() -> None:
+    """However many there are in a poll, each has a last count in the next; but not for ever."""
+    memory = Memory()
+    for post_id in range(3 * LAST_COUNTS):
+        memory.discussion(post_id)
+    for _ in range(2):
+        new = [memory.note_count(post_id, 1) for post_id in range(2 * LAST_COUNTS)]
+    assert new == [0] * 2 * LAST_COUNTS
 
-    assert len(known) == MAX_KNOWN
-    assert known.replace(0, 3) == 2
-    assert known.replace(1, 3) is None
+    memory.discussions.clear()
+    memory.note_count(0, 1)
+    assert len(memory.last_counts) <= 2 * LAST_COUNTS
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -5,8 +5,9 @@ It shares no code with the client side of this package, so it cannot share its b
 Anyone may test their own Hacker News tools against it.
 """
 
+from .limit import Limit
 from .server import FAULTS, Simulator
 from .world import World
 
 
-__all__ = ["FAULTS", "Simulator", "World"]
+__all__ = ["FAULTS", "Limit", "Simulator", "World"]

@@ -5,53 +5,101 @@ The command `hn-comments-simulator`.
 import argparse
 import asyncio
 import contextlib
+import errno
 import math
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from .. import __version__
+from .limit import RETRY_AFTER, STATUSES, Limit
 from .server import FAULTS, Simulator
-from .world import World
+from .world import UPDATES, World
 
 
-def build_parser() -> argparse.ArgumentParser:
+# On the front page of a world made from a seed.
+STORIES = 30
+
+
+class Parser(argparse.ArgumentParser):
+    """
+    An `ArgumentParser` that answers a mistake with one sentence.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def build_parser() -> Parser:
     """
     Return the parser of the command line.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="hn-comments-simulator",
-        description="Serve a local stand-in for the Hacker News API on 127.0.0.1.",
+        usage="%(prog)s [options]",
+        description="Serve a local stand-in for the Hacker News API.",
         allow_abbrev=False,
     )
-    parser.add_argument(
+    add_server(parser)
+    add_world(parser)
+    add_trouble(parser)
+    return parser
+
+
+def add_server(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    add("--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1")
+    add(
         "--port",
         type=whole_number,
         default=8123,
         metavar="P",
         help="default: 8123; 0: any free one",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="the same seed makes the same world"
+
+
+def add_world(parser: Parser) -> None:
+    add = parser.add_argument_group("the world").add_argument
+    add("--seed", type=int, default=0, metavar="N", help="the same seed makes the same world")
+    add(
+        "--stories",
+        type=whole_number,
+        metavar="N",
+        help=f"on the front page (default: {STORIES})",
     )
-    parser.add_argument(
-        "--stories", type=whole_number, metavar="N", help="on the front page (default: 30)"
-    )
-    parser.add_argument(
-        "--data", type=Path, metavar="FILE", help='serve recorded trees: {"top": [], "items": {}}'
-    )
-    parser.add_argument(
+    add("--data", type=Path, metavar="FILE", help='serve recorded trees: {"top": [], "items": {}}')
+    add(
         "--rate",
         type=number,
         default=0.0,
         metavar="COMMENTS_PER_MINUTE",
         help="grow while running (default: stand still)",
     )
-    parser.add_argument(
-        "--latency", type=number, default=0.0, metavar="S", help="seconds added to each answer"
+
+
+def add_trouble(parser: Parser) -> None:
+    add = parser.add_argument_group("the server's moods").add_argument
+    add("--latency", type=number, default=0.0, metavar="S", help="seconds added to each answer")
+    add(
+        "--lag",
+        type=number,
+        default=0.0,
+        metavar="S",
+        help="parents list new comments, and answers are true, up to S seconds late",
     )
-    parser.add_argument(
+    add("--flap", action="store_true", help="maxitem comes from two replicas, one behind")
+    add(
+        "--updates",
+        type=whole_number,
+        default=UPDATES,
+        metavar="N",
+        help=f"ids that updates holds (default: {UPDATES})",
+    )
+    add(
         "--fault",
         type=fault,
         action="append",
@@ -59,8 +107,21 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="KIND=PROBABILITY",
         help=f"spoil this share of the answers; may be repeated; kinds: {', '.join(FAULTS)}",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser
+    add(
+        "--allow",
+        type=allowance,
+        metavar="R[/W]",
+        help="refuse more than R requests a second, or R in each window of W seconds",
+    )
+    add("--burst", type=positive, metavar="N", help="of them at once (default: R)")
+    add(
+        "--refuse-with",
+        type=int,
+        choices=STATUSES,
+        metavar="STATUS",
+        help="429 (default), 420 or 503",
+    )
+    add("--retry-after", choices=RETRY_AFTER, help="what refusals say (default: right)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,28 +130,68 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = build_parser()
     args = parser.parse_args(argv)
-    faults = dict(args.fault)
-    if sum(faults.values()) > 1:
+    if sum(dict(args.fault).values()) > 1:
         parser.error("argument --fault: the probabilities add up to more than 1")
-    if args.data and args.stories is not None:
-        parser.error("argument --stories: not allowed with argument --data")
-    try:
-        if args.data:
-            world = World.from_file(args.data, seed=args.seed, rate=args.rate)
-        else:
-            stories = 30 if args.stories is None else args.stories
-            world = World(seed=args.seed, stories=stories, rate=args.rate)
-    except (OSError, ValueError, TypeError, AttributeError) as exc:
-        parser.error(f"argument --data: cannot use {str(args.data)!r}: {exc}")
     simulator = Simulator(
-        world, port=args.port, latency=args.latency, faults=faults, seed=args.seed
+        make_world(parser, args),
+        host=args.host,
+        port=args.port,
+        latency=args.latency,
+        faults=dict(args.fault),
+        limit=make_limit(parser, args),
+        seed=args.seed,
     )
     try:
         asyncio.run(serve(simulator))
     except OSError as exc:
-        parser.error(f"argument --port: cannot serve on port {args.port}: {exc.strerror}")
-    print(f"Served {simulator.requests} requests", file=sys.stderr)
+        # errno of an unknown host is not one of the system's, and strerror can be long.
+        reason = errno.errorcode.get(exc.errno or 0) and os.strerror(exc.errno or 0)
+        where = f"{args.host} port {args.port}"
+        parser.error(f"cannot serve on {where}: {reason or exc.strerror or exc}")
+    refused = f", {simulator.refused} of them refused" if simulator.limit else ""
+    print(f"Served {simulator.requests} requests{refused}", file=sys.stderr)
     return 0
+
+
+def make_world(parser: Parser, args: argparse.Namespace) -> World:
+    """
+    Return the world that was asked for, from a file or from a seed.
+    """
+    if args.data and args.stories is not None:
+        parser.error("argument --stories: not allowed with argument --data")
+    settings = {
+        "seed": args.seed,
+        "rate": args.rate,
+        "lag": args.lag,
+        "flap": args.flap,
+        "updates_size": args.updates,
+    }
+    if not args.data:
+        return World(stories=STORIES if args.stories is None else args.stories, **settings)
+    try:
+        return World.from_file(args.data, **settings)
+    except (OSError, ValueError, TypeError, AttributeError) as exc:
+        parser.error(f"argument --data: cannot use {str(args.data)!r}: {exc}")
+
+
+def make_limit(parser: Parser, args: argparse.Namespace) -> Limit | None:
+    """
+    Return the limit that was asked for, if any was.
+    """
+    details = {
+        "burst": args.burst,
+        "status": args.refuse_with,
+        "retry_after": args.retry_after,
+    }
+    chosen = {name: value for name, value in details.items() if value is not None}
+    if not args.allow:
+        if chosen:
+            parser.error("--burst, --refuse-with and --retry-after need --allow")
+        return None
+    rate, window = args.allow
+    if window and args.burst:
+        parser.error("argument --burst: a window lets all in at once")
+    return Limit(rate, window=window, **chosen)
 
 
 async def serve(simulator: Simulator) -> None:
@@ -121,6 +222,17 @@ def number(text: str) -> float:
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
     return value
+
+
+def positive(text: str) -> float:
+    if not (value := number(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not more than 0")
+    return value
+
+
+def allowance(text: str) -> tuple[float, float | None]:
+    rate, slash, window = text.partition("/")
+    return positive(rate), positive(window) if slash else None
 
 
 def fault(text: str) -> tuple[str, float]:

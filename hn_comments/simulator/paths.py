@@ -4,28 +4,44 @@ How a `World` looks from outside: the JSON value at each path of the API.
 
 from typing import Any
 
+from .forest import Item
 from .world import World
 
 
 # What the real lists are cut to: https://github.com/HackerNews/API
 LONG_LIST, SHORT_LIST = 500, 200
 
+# Of an item's id, at most.
+MAX_DIGITS = 20
+
 
 def answer(world: World, path: str) -> Any:
     """
     Return the JSON value at *path* ("item/8863", "topstories", ...), or None.
+
+    It is what one of the world's replicas answers, so it can be late.
     """
     world.catch_up()
     kind, _, rest = path.partition("/")
     if kind == "item":
-        return world.items.get(int(rest)) if rest.isdecimal() else None
+        return view_item(world, rest)
     if rest:
         return None
     if kind == "maxitem":
-        return world.next_id - 1
+        return world.replicas.maxitem(world.next_id - 1)
     if kind == "updates":
         return {"items": list(reversed(world.updates)), "profiles": []}
     return list_stories(world, kind.removesuffix("stories")) if kind.endswith("stories") else None
+
+
+def view_item(world: World, item_id: str) -> Item | None:
+    """
+    Return the item with the id that a path names, or None.
+    """
+    # Python refuses to make numbers of thousands of digits.
+    if not item_id.isdecimal() or len(item_id) > MAX_DIGITS:
+        return None
+    return world.replicas.view(int(item_id), world.items.get(int(item_id)))
 
 
 def list_stories(world: World, name: str) -> list[int] | None:

@@ -11,6 +11,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from .. import __version__
+from .limit import Limit
 from .paths import answer
 from .world import World
 
@@ -24,29 +26,47 @@ FAULTS = (
 # Seconds that "slow" adds, and that "429" asks to wait.
 SLOW, RETRY_AFTER = 1.0, 1
 
+WELCOME = """\
+This is hn-comments-simulator {version}, a stand-in for the Hacker News API.
+Nobody wrote what is here: {stories} stories on the front page, {items} items.
+
+  {url}/topstories.json   or new, best, ask, show, job
+  {url}/item/{example}.json
+  {url}/maxitem.json
+  {url}/updates.json
+
+?print=pretty makes it readable. The real API: https://github.com/HackerNews/API
+"""
+
 
 class Simulator:
     """
-    A server on 127.0.0.1; use it with `async with`, and read its address from *url*.
+    A server; use it with `async with`, and read its address from *url*.
 
-    *requests* counts those received, *in_flight* those not answered yet. *faults* gives
-    the probability of each fault; `fail` makes one happen at a certain path.
+    *requests* counts those received, *in_flight* those not answered yet, *refused* those
+    beyond what *limit* allows. *faults* gives the probability of each fault; `fail` makes
+    one happen at a certain path.
     """
 
     def __init__(
         self,
         world: World,
         *,
+        host: str = "127.0.0.1",
         port: int = 0,
         latency: float = 0.0,
         faults: Mapping[str, float] | None = None,
+        limit: Limit | None = None,
         seed: int = 0,
     ) -> None:
         self.world = world
+        self.host = host
         self.port = port
         self.latency = latency
         self.faults = dict(faults or {})
+        self.limit = limit
         self.requests = 0
+        self.refused = 0
         self.in_flight = 0
         self.max_in_flight = 0
         self._failing: dict[str, list[str | None]] = {}
@@ -55,7 +75,8 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v0"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/v0"
 
     async def __aenter__(self) -> Self:
         # handler_cancellation: a client that goes away is no longer in flight.
@@ -64,7 +85,7 @@ class Simulator:
         )
         await self._runner.setup()
         try:
-            site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+            site = web.TCPSite(self._runner, self.host, self.port)
             await site.start()
         except OSError:
             await self._runner.cleanup()
@@ -88,12 +109,32 @@ class Simulator:
         self.requests += 1
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        # Asked when a request arrives: what is slow does not come in more seldom.
+        wait = self.limit.take() if self.limit else 0.0
         try:
             if self.latency:
                 await asyncio.sleep(self.latency)
+            if self.limit and wait:
+                return self._refuse(self.limit, wait)
+            if request.path == "/":
+                return web.Response(text=self._welcome())
             return await self._answer(request)
         finally:
             self.in_flight -= 1
+
+    def _refuse(self, limit: Limit, wait: float) -> web.StreamResponse:
+        self.refused += 1
+        error = {"error": "too many requests"}
+        return web.json_response(error, status=limit.status, headers=limit.headers(wait))
+
+    def _welcome(self) -> str:
+        return WELCOME.format(
+            version=__version__,
+            stories=len(self.world.top),
+            items=len(self.world.items),
+            url=self.url,
+            example=next(iter([*self.world.top, 1])),
+        )
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path.removeprefix("/v0/").removesuffix(".json")

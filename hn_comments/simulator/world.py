@@ -6,100 +6,36 @@ How it looks from outside is elsewhere, in `paths`.
 """
 
 import json
-import math
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any, Self
 
+from .proportions import (
+    DEAD_SHARE,
+    DEATH_RATE,
+    DELETED_SHARE,
+    NEW_STORY_RATE,
+    SWAP_RATE,
+    TOP_LEVEL_SHARE,
+    draw_sizes,
+    draw_times,
+)
+from .replicas import Replicas
+from .site import Site
 
-Item = dict[str, Any]
-
-FIRST_ID = 40_000_001
-FIRST_TIME = 1_700_000_000
-
-# Comments under stories of score 100 and more: median 94, and p90 at 269 (Hacker News,
-# 2024 and 2025). A log-normal distribution with these two has p99 634 and mean 132.
-MEDIAN_COMMENTS = 94
-SIGMA = math.log(269 / MEDIAN_COMMENTS) / NormalDist().inv_cdf(0.9)
-MAX_COMMENTS = 2500
-
-# One story in seven has a score below 100, and a third of the comments.
-SMALL_STORIES = 7
-SMALL_SHARE = 1 / 3
-
-# A fifth of all comments reply to the story. The rest reply to any comment before them,
-# all equally likely, which leaves 1 / (1 + 0.8) = 56% without a reply.
-TOP_LEVEL_SHARE = 0.2
-
-# Of all comments, in a finished thread.
-DELETED_SHARE = 0.03
-DEAD_SHARE = 0.03
-
-# For each new comment: how often a comment dies, two stories change places, and a new
-# story takes the place of another on the front page.
-DEATH_RATE = 0.03
-SWAP_RATE = 0.05
-NEW_STORY_RATE = 0.01
 
 # Ids in `updates` at most, as on the real site.
 UPDATES = 40
 
-# The golden ratio: its multiples fill [0, 1) evenly, however many are taken, so that
-# even thirty stories have the proportions of thousands.
-GOLDEN = (math.sqrt(5) - 1) / 2
 
-WORDS = [
-    "async",
-    "database",
-    "rust",
-    "python",
-    "kernel",
-    "tiny",
-    "browser",
-    "compiler",
-    "paper",
-    "open",
-    "source",
-    "startup",
-    "remote",
-    "privacy",
-    "terminal",
-    "fast",
-    "simple",
-    "history",
-    "of",
-    "why",
-    "how",
-    "we",
-    "built",
-    "the",
-    "new",
-    "old",
-    "lost",
-    "art",
-    "memory",
-    "network",
-    "game",
-    "physics",
-    "model",
-    "protocol",
-    "museum",
-    "satellite",
-    "font",
-    "garden",
-    "type",
-    "system",
-]
-
-
-class World:
+class World(Site):
     """
-    The items, the front page and the recent updates; *rate* is in comments a minute.
+    A site with a front page, which lives by itself; *rate* is in comments a minute.
 
-    Each method that lets something happen keeps `descendants`, `kids` and `updates` true.
+    What it holds is the truth. The API's answers are up to *lag* seconds late, and for
+    `maxitem` come from two replicas if they *flap*; see `Replicas`.
     """
 
     def __init__(
@@ -108,24 +44,24 @@ class World:
         seed: int = 0,
         stories: int = 30,
         rate: float = 0.0,
+        lag: float = 0.0,
+        flap: bool = False,
+        updates_size: int = UPDATES,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(seed=seed, updates_size=updates_size, clock=clock, now=now)
         self.rate = rate
-        self.items: dict[int, Item | None] = {}
         self.top: list[int] = []
-        # Distinct ids in the order of their last change; a dict is an ordered set.
-        self.updates: dict[int, None] = {}
-        # Every comment id below each story, for choosing where the next one goes.
-        self.threads: dict[int, list[int]] = {}
-        self._random = random.Random(seed)
-        self._clock = clock
         self._born = clock()
         self._grown = 0
-        self.next_id = FIRST_ID
         self._populate(stories)
+        self._spread(random.Random(f"{seed} times"))
+        # Only now: what was there from the beginning is no news that could be late.
+        self.replicas = Replicas(self.clocks.moment, lag=lag, flap=flap, seed=seed)
 
     @classmethod
-    def from_file(cls, path: Path, *, seed: int = 0, rate: float = 0.0) -> Self:
+    def from_file(cls, path: Path, **settings: Any) -> Self:
         """
         Return the world recorded in a file: `{"top": [ids], "items": {id: item}}`.
 
@@ -135,7 +71,7 @@ class World:
         data = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(data, dict) or not {"top", "items"} <= data.keys():
             raise ValueError("it has no 'top' and 'items'")
-        world = cls(seed=seed, stories=0, rate=rate)
+        world = cls(stories=0, **settings)
         world.items = {int(item_id): item for item_id, item in data["items"].items()}
         world.top = [int(story) for story in data["top"]]
         world.threads = {
@@ -144,35 +80,17 @@ class World:
         world.next_id = max(world.items, default=0) + 1
         return world
 
-    def walk(self, post_id: int) -> Iterable[int]:
-        """
-        Yield the id of every comment below a post, once.
-        """
-        pending = [post_id]
-        seen = {post_id}
-        while pending:
-            kids = (self.items.get(pending.pop()) or {}).get("kids", [])
-            new = [kid for kid in kids if kid not in seen]
-            seen.update(new)
-            yield from new
-            pending += new
-
-    def root(self, item_id: int) -> int:
-        """
-        Return the post that a comment belongs to.
-        """
-        while (parent := (self.items[item_id] or {}).get("parent")) is not None:
-            item_id = parent
-        return item_id
-
     def catch_up(self) -> None:
         """
-        Let happen what should have happened by now.
+        Let happen what should have happened by now, each event when it was due.
         """
-        due = int((self._clock() - self._born) * self.rate / 60) if self.rate else 0
+        age = self.clocks.moment() - self._born
+        due = int(age * self.rate / 60)
         while self._grown < due:
             self._grown += 1
+            self.clocks.ago = age - self._grown * 60 / self.rate
             self.grow()
+        self.clocks.ago = 0.0
 
     def grow(self) -> None:
         """
@@ -195,20 +113,6 @@ class World:
         if chance() < NEW_STORY_RATE:
             self.top[rank] = self.add_story(score=1)
 
-    def add_story(self, *, score: int, kind: str = "story") -> int:
-        """
-        Add a story, or a job, without comments; return its id.
-        """
-        prefix = self._random.choices(("", "Ask HN: ", "Show HN: "), (8, 1, 1))[0]
-        words = self._random.choices(WORDS, k=self._random.randint(3, 8))
-        item = self._new_item(kind, score=score, title=prefix + " ".join(words).capitalize())
-        if not prefix.startswith("Ask"):
-            item["url"] = f"https://example.com/{item['id']}"
-        if kind == "story":
-            item["descendants"] = 0
-            self.threads[item["id"]] = []
-        return item["id"]  # type: ignore[no-any-return]
-
     def add_reply(self, story: int) -> int:
         """
         Add a comment where the proportions of real threads want it; return its id.
@@ -217,81 +121,15 @@ class World:
         top_level = not thread or self._random.random() < TOP_LEVEL_SHARE
         return self.add_comment(story if top_level else self._random.choice(thread))
 
-    def add_comment(self, parent: int) -> int:
-        """
-        Add a reply to *parent*; return its id.
-        """
-        text = " ".join(self._random.choices(WORDS, k=self._random.randint(5, 80)))
-        item = self._new_item("comment", parent=parent, text=text)
-        # Kids are in order of rank, and a new one can rank anywhere.
-        self._item(parent).setdefault("kids", [])
-        kids = self._item(parent)["kids"]
-        kids.insert(self._random.randint(0, len(kids)), item["id"])
-        story = self.root(parent)
-        self.threads[story].append(item["id"])
-        self.touch(parent)
-        self._add_descendants(story, 1)
-        return item["id"]  # type: ignore[no-any-return]
-
-    def move(self, item_id: int, parent: int) -> None:
-        """
-        Move a comment below another parent of the same story, as moderators may.
-
-        Like them, `updates` keeps quiet about it.
-        """
-        item = self._item(item_id)
-        self._item(item["parent"])["kids"].remove(item_id)
-        item["parent"] = parent
-        self._item(parent).setdefault("kids", []).append(item_id)
-
-    def touch(self, item_id: int) -> None:
-        """
-        Put an item in front of `updates`.
-        """
-        self.updates.pop(item_id, None)
-        self.updates[item_id] = None
-        if len(self.updates) > UPDATES:
-            del self.updates[next(iter(self.updates))]
-
-    def delete(self, item_id: int) -> None:
-        """
-        Delete a comment, as its author may: nothing but its place remains.
-        """
-        item = self._item(item_id)
-        if self._is_live(item):
-            self._add_descendants(self.root(item_id), -1)
-        for field in ("by", "text", "dead"):
-            item.pop(field, None)
-        item["deleted"] = True
-        self.touch(item_id)
-
-    def kill(self, item_id: int) -> None:
-        """
-        Kill a comment, as moderators and flags do.
-        """
-        item = self._item(item_id)
-        if self._is_live(item):
-            self._add_descendants(self.root(item_id), -1)
-            item.update(dead=True, text=self._random.choice(("[dead]", "[flagged]")))
-            self.touch(item_id)
-
     def _populate(self, stories: int) -> None:
         """
         Add finished threads, their comments in a random order as if written at once.
         """
-        offset = self._random.random()
         replies: list[int] = []
-        for index in range(stories):
-            quantile = (offset + index * GOLDEN) % 1
-            spread = NormalDist().inv_cdf(min(max(quantile, 1e-6), 1 - 1e-6))
-            comments = min(MEDIAN_COMMENTS * math.exp(SIGMA * spread), MAX_COMMENTS)
-            score = 100 + round(comments * self._random.uniform(0.5, 2.5))
-            if index % SMALL_STORIES == SMALL_STORIES - 1:
-                comments *= SMALL_SHARE
-                score = self._random.randint(5, 99)
+        for score, comments in draw_sizes(self._random, stories):
             story = self.add_story(score=score)
             self.top.append(story)
-            replies += [story] * round(comments)
+            replies += [story] * comments
         self._random.shuffle(self.top)
         for position in range(20, stories, 30):
             self.top[position] = self.add_story(score=1, kind="job")
@@ -305,33 +143,15 @@ class World:
             elif chance < DELETED_SHARE + DEAD_SHARE:
                 self.kill(comment)
 
-    def _new_item(self, kind: str, **fields: Any) -> Item:
-        item_id = self.next_id
-        self.next_id += 1
-        item = {
-            "by": f"user{self._random.randint(1, 5000)}",
-            "id": item_id,
-            "time": FIRST_TIME + item_id - FIRST_ID,
-            "type": kind,
-            **fields,
-        }
-        self.items[item_id] = item
-        self.touch(item_id)
-        return item
-
-    def _item(self, item_id: int) -> Item:
-        item = self.items[item_id]
-        if item is None:
-            raise KeyError(item_id)
-        return item
-
-    def _add_descendants(self, story: int, number: int) -> None:
-        post = self._item(story)
-        # Recorded stories may lack it, as dead ones do on the real site.
-        if "descendants" in post:
-            post["descendants"] += number
-            self.touch(story)
-
-    @staticmethod
-    def _is_live(item: Item) -> bool:
-        return not item.get("deleted") and not item.get("dead")
+    def _spread(self, chance: random.Random) -> None:
+        """
+        Let all that is there have been written over the past hours.
+        """
+        now = self.clocks.time()
+        for post_id in [post for post in self.items if self.root(post) == post]:
+            # A reply has a larger id than its parent, so it gets no earlier time.
+            written = [post_id, *self.threads.get(post_id, [])]
+            for item_id, when in zip(
+                written, draw_times(chance, len(written) - 1, now=now), strict=True
+            ):
+                self.change(item_id)["time"] = when

@@ -1,0 +1,184 @@
+"""
+Open the history file: ours, sound and of this version, or refused before it is touched.
+"""
+
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+from .errors import HistoryError
+from .schema import APPLICATION_ID, MIGRATIONS, VERSION
+
+
+logger = logging.getLogger(__name__)
+
+# Seconds to wait for another process that writes. Its transactions take milliseconds; only
+# the first of a large memory, or a slow disk, takes longer than a blink.
+BUSY_TIMEOUT = 5.0
+
+# Bytes of a file that is checked whole when it is opened: a tenth of a second. Damage in a
+# larger one is found when it is read.
+MAX_CHECKED = 16_000_000
+
+# https://www.sqlite.org/fileformat2.html#the_database_header
+MAGIC = b"SQLite format 3\0"
+HEADER_SIZE = 100
+
+# What to do about a file that is no history.
+CHOOSE_ANOTHER = "give --history another name"
+
+
+def open_database(path: str) -> sqlite3.Connection:
+    """
+    Return a connection to the history file, which is created if there is none.
+
+    Raises:
+        HistoryError: if the file cannot be used. It is then as it was.
+    """
+    check_file(path)
+    try:
+        # Absolute, so that ":memory:" and "file:..." are names like any other.
+        connection = sqlite3.connect(
+            os.path.abspath(path),  # noqa: PTH100 - Path.resolve() would follow links
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+        )
+    except sqlite3.Error as exc:
+        raise explain(path, exc) from exc
+    try:
+        prepare(connection, path)
+    except sqlite3.Error as exc:
+        connection.close()
+        raise explain(path, exc) from exc
+    except HistoryError:
+        connection.close()
+        raise
+    return connection
+
+
+def check_file(path: str) -> None:
+    """
+    Refuse what SQLite need not even look at.
+    """
+    file = Path(path)
+    if "\0" in path:
+        raise HistoryError(path, "has a name that no file can have", CHOOSE_ANOTHER)
+    try:
+        if file.is_dir():
+            raise HistoryError(path, "is a directory", "name a file in it")
+        if not file.exists():
+            if not file.absolute().parent.is_dir():
+                raise HistoryError(path, "is in a directory that does not exist", "create that")
+            return
+        if not file.is_file():
+            raise HistoryError(path, "is no ordinary file", CHOOSE_ANOTHER)
+        with file.open("rb") as opened:
+            header = opened.read(HEADER_SIZE)
+    except OSError as exc:
+        problem = f"cannot be read ({exc.strerror})"
+        raise HistoryError(path, problem, "check its name and permissions") from exc
+    # A process that was killed while it created the file left its journal behind.
+    if header and not Path(f"{path}-journal").exists():
+        check_header(path, header)
+    if not os.access(path, os.W_OK):
+        raise HistoryError(path, "is read-only", "make it writable, or copy it")
+
+
+def check_header(path: str, header: bytes) -> None:
+    """
+    Refuse a file that its first bytes show not to be a history, or a newer one.
+    """
+    if not header.startswith(MAGIC):
+        raise HistoryError(path, "is not an SQLite file", CHOOSE_ANOTHER)
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise HistoryError(path, "is another program's SQLite file", CHOOSE_ANOTHER)
+    check_version(path, int.from_bytes(header[60:64], "big"))
+
+
+def check_version(path: str, version: int) -> None:
+    if version > VERSION:
+        raise HistoryError(
+            path,
+            f"has version {version}, this hn-comments knows version {VERSION}",
+            "use the newer hn-comments that wrote it",
+        )
+
+
+def prepare(connection: sqlite3.Connection, path: str) -> None:
+    """
+    Check what is in the file, and bring it to the present version.
+    """
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    check_version(path, version)
+    if Path(path).stat().st_size <= MAX_CHECKED:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+    if version < VERSION:
+        migrate(connection)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+        # Not in a new file before its tables: its header must be in the file itself.
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as exc:
+        # Another process writes just now; then it has chosen the journal, too.
+        if not is_busy(exc):
+            raise
+
+
+def migrate(
+    connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] = MIGRATIONS
+) -> None:
+    """
+    Take the steps that the file has not seen, all or none.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been faster.
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in steps[version:]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {max(version, len(steps))}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def explain(path: str, exc: sqlite3.Error) -> HistoryError:
+    """
+    Return what SQLite says as a sentence that says what to do.
+    """
+    code = primary_code(exc)
+    if code == sqlite3.SQLITE_READONLY:
+        return HistoryError(path, "is read-only", "make it writable, or copy it")
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return HistoryError(path, "cannot be opened", "check the permissions of its directory")
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        return HistoryError(path, f"cannot be written ({exc})", "try again when it can")
+    return HistoryError(
+        path,
+        f"is damaged ({exc})",
+        "restore a copy, or save what is readable with `sqlite3 FILE .recover` and move it away",
+    )
+
+
+def is_busy(exc: sqlite3.Error) -> bool:
+    return primary_code(exc) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def is_damage(exc: sqlite3.Error) -> bool:
+    return primary_code(exc) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def primary_code(exc: sqlite3.Error) -> int:
+    """
+    Return the result code without its extension: https://www.sqlite.org/rescode.html.
+    """
+    return int(getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF

@@ -1,0 +1,135 @@
+"""
+What stands on stdout and stderr where they are terminals: chosen once, by the settings.
+
+`cli` asks this first, and writes the piped form of what gets no answer here. What draws is
+imported only where there is a terminal.
+"""
+
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import TextIO
+
+from .models import PollReport, Progress, Settings
+
+
+# A type checker takes this for typing.TYPE_CHECKING.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .live import LiveTable
+    from .progress import ProgressLine
+    from .screen import TerminalText
+    from .terminal import Terminal
+
+# How log lines begin that say of every poll what a terminal's status line says of some.
+ROUTINE = ("Calculating comments", "Waiting for", "> Calculating comments")
+
+
+class Display:
+    """
+    Shows reports on the terminals that there are, as text or as a live table.
+    """
+
+    def __init__(
+        self, settings: Settings, *, stdout: TextIO | None = None, stderr: TextIO | None = None
+    ) -> None:
+        self.settings = settings
+        text = settings.format == "text" and settings.output is None
+        self.out = find_terminal(stdout or sys.stdout) if text else None
+        self.err = find_terminal(stderr or sys.stderr)
+        self._text: TerminalText | None = None
+        self._table: LiveTable | None = None
+        self._progress: ProgressLine | None = None
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self, *, stop: Callable[[], None], look: Callable[[], Progress | None]
+    ) -> AsyncIterator[None]:
+        """
+        Have progress shown, or the live table, as long as the context lasts.
+
+        *stop* is called when the user wants no more, *look* tells how far a poll is.
+        """
+        if self.settings.live and self.out is not None:
+            from .live import LiveTable
+
+            self._table = LiveTable(self.out, stop=stop, look=look)
+            async with self._table:
+                yield
+        elif self.err is not None and not self.settings.quiet:
+            from .progress import ProgressLine
+
+            self._progress = ProgressLine(self.err, look)
+            async with self._progress:
+                yield
+        else:
+            yield
+
+    def render(self, report: PollReport) -> str | None:
+        """
+        Return the lines for stdout, perhaps none; None where it is no terminal.
+        """
+        if self._table is not None:
+            self._table.publish(report)
+            return ""
+        if self._progress is not None:
+            self._progress.clear()
+        if self.out is None:
+            return None
+        from .screen import TerminalText
+
+        self._text = self._text or TerminalText(self.settings, self.out)
+        return self._text.render(report)
+
+    def status(self, report: PollReport) -> str:
+        """
+        Return what stderr says after the results, with a line feed, if that is a terminal.
+        """
+        if self.err is None or self._table is not None or self.settings.quiet:
+            return ""
+        from .screen import status_line
+
+        line = status_line(report, self.err)
+        return f"{line}\n" if line else ""
+
+    def last_table(self) -> str:
+        """
+        Return what remains of the live table after its screen is gone.
+        """
+        return "" if self._table is None else self._table.last_table()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """
+        Return whether stderr is to show *record*: no routine, and nothing over the table.
+        """
+        if self.err is None:
+            return True
+        if self._table is not None and self._table.open:
+            if record.levelno >= logging.WARNING:
+                self._table.warn(record.getMessage())
+            return False
+        if self._progress is not None:
+            self._progress.clear()
+        return self.settings.verbose or not record.getMessage().startswith(ROUTINE)
+
+    def restore(self) -> None:
+        """
+        Give the terminal back, for when the program leaves at once.
+        """
+        if self._table is not None:
+            self._table.screen.restore()
+        if self._progress is not None:
+            self._progress.clear()
+
+
+def find_terminal(stream: TextIO | None) -> "Terminal | None":
+    """
+    Return the terminal that *stream* leads to, if it does.
+    """
+    # Python has no stream where the file descriptor was closed.
+    if stream is None or stream.closed or not stream.isatty():
+        return None
+    from .terminal import Terminal
+
+    return Terminal.of(stream)

@@ -1,0 +1,146 @@
+"""Which form goes where: terminals, pipes, and what the settings say."""
+
+import contextlib
+import io
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import pytest
+
+from hn_comments import Settings
+from hn_comments.altscreen import LEAVE
+from hn_comments.display import Display
+from hn_comments.progress import ERASE
+
+from .reports import post, pseudo_terminal, report
+from .support import eventually
+from .test_live import User
+from .test_progress import WALK
+
+
+@contextlib.contextmanager
+def terminal_stream() -> Iterator[tuple[User, TextIO]]:
+    """Give a user, and the stream to the user's terminal."""
+    with (
+        pseudo_terminal() as (fd, program),
+        open(program, "w", encoding="utf-8", closefd=False) as stream,
+    ):
+        yield User(fd), stream
+
+
+def line(message: str, level: int = logging.INFO) -> logging.LogRecord:
+    """Return what is logged."""
+    return logging.LogRecord("hn_comments", level, "", 1, message, (), None)
+
+
+@pytest.fixture(autouse=True)
+def _an_able_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def test_pipes_get_the_piped_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the letter, whatever is forced: FORCE_COLOR is about colour, and a pipe has none."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    display = Display(Settings(), stdout=io.StringIO(), stderr=io.StringIO())
+
+    assert display.render(report(post(1, new=None))) is None
+    assert display.status(report(post(1, new=None))) == ""
+    assert display.filter(line("Waiting for 5 seconds..."))
+    assert display.last_table() == ""
+
+
+@pytest.mark.parametrize("settings", [{"format": "json"}, {"format": "csv"}, {"output": "f.txt"}])
+def test_results_for_programs_and_files_are_not_fitted(settings: dict[str, Any]) -> None:
+    """Even if stdout is a terminal."""
+    with terminal_stream() as (_, stream):
+        display = Display(Settings(**settings), stdout=stream, stderr=stream)
+
+        assert display.render(report(post(1))) is None
+
+
+def test_each_stream_is_asked_for_itself() -> None:
+    """Results into a pipe, what they cost onto the terminal; or the other way round."""
+    one = report(post(1, new=None))
+    with terminal_stream() as (_, stream):
+        results = Display(Settings(), stdout=io.StringIO(), stderr=stream)
+        assert results.render(one) is None
+        assert results.status(one).startswith("\x1b[2m> 30 comments in 1 post")
+
+        messages = Display(Settings(), stdout=stream, stderr=io.StringIO())
+        assert "Title 1" in (messages.render(one) or "")
+        assert messages.status(one) == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "routine", "status"),
+    [({}, False, True), ({"verbose": True}, True, True), ({"quiet": True}, False, False)],
+)
+def test_a_terminal_is_spared_the_routine(
+    settings: dict[str, Any],
+    routine: bool,  # noqa: FBT001
+    status: bool,  # noqa: FBT001
+) -> None:
+    """What every poll says is not said, unless asked for; all else is."""
+    with terminal_stream() as (_, stream):
+        display = Display(Settings(**settings), stdout=stream, stderr=stream)
+
+        for message in ("Calculating comments for %s. (%d)", "Waiting for %g seconds..."):
+            assert display.filter(line(message)) is routine
+        assert display.filter(line("the API answers again"))
+        assert display.filter(line("Waiting", logging.ERROR))
+        assert bool(display.status(report(post(1, new=None)))) is status
+
+
+async def test_progress_is_gone_before_anything_else_is_written() -> None:
+    """Results, log lines, and the end."""
+    with terminal_stream() as (user, stream):
+        display = Display(Settings(), stdout=stream, stderr=stream)
+        async with display.open(stop=user.stop, look=lambda: WALK):
+            for write in (
+                lambda: display.render(report(post(1))),
+                lambda: display.filter(line("x", logging.WARNING)),
+                display.restore,
+            ):
+                user.received = ""
+                await eventually(lambda: user.read() and "1,200 of about" in user.received)
+                write()
+                assert user.read().endswith(ERASE)
+
+
+async def test_live_shows_all_on_its_own_screen() -> None:
+    """Reports and warnings; stderr stays silent on the same terminal until it is over."""
+    with terminal_stream() as (user, stream):
+        display = Display(Settings(live=True), stdout=stream, stderr=stream)
+        async with display.open(stop=user.stop, look=lambda: None):
+            assert display.render(report(post(1, new=None))) == ""
+            assert display.status(report(post(1, new=None))) == ""
+            assert not display.filter(line("Skipped 5", logging.WARNING))
+            assert not display.filter(line("Waiting"))
+            await eventually(user.sees("Skipped 5"))
+            assert user.sees("Title 1")()
+
+            # A second signal leaves at once, and that leaves no other screen behind.
+            display.restore()
+            assert user.read().endswith(LEAVE)
+
+        assert user.read() == ""
+        assert display.filter(line("Error detected, quitting", logging.ERROR))
+        assert "Title 1" in display.last_table()
+
+
+def test_piped_runs_import_no_rich() -> None:
+    """Start-up there is as it was."""
+    code = (
+        "import sys; from hn_comments.cli import main; main(['--demo', '--once'])\n"
+        "print([m for m in ('rich', 'selectolax') if m in sys.modules])"
+    )
+
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert output.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,546 @@
+"""The history file: what stands in it, what the next run learns from it, and what it survives."""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hn_comments import HistoryError, PollReport, Settings, URLFetcher
+from hn_comments.database import migrate
+from hn_comments.history import History, Store
+from hn_comments.memory import Memory
+from hn_comments.schema import APPLICATION_ID, VERSION
+from hn_comments.simulator import Simulator, World
+from hn_comments.stories import Poll
+from hn_comments.totals import UNREAD
+
+from .support import COMMAND, DEADLINE, MS, Clock, client, front_page
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "h.db")
+
+
+async def poll(
+    fetcher: URLFetcher, path: str, *, clock: Clock | None = None, **settings: Any
+) -> PollReport:
+    """Return what one run of one poll publishes."""
+    reports: list[PollReport] = []
+    chosen = Settings(**{"polls": 1, "history": path, **settings})
+    fetcher.fetch_counter = 0
+    async with History(path) as history:
+        one = Poll(fetcher, chosen, memory=Memory(clock), number=1, history=history)
+        await one.run(reports.append)
+    (report,) = reports
+    return report
+
+
+def counts(report: PollReport) -> list[tuple[int | None, int | None]]:
+    return [(story.count.comments if story.count else None, story.new) for story in report.stories]
+
+
+def query(path: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(sql, values).fetchall()
+        connection.commit()
+    return found
+
+
+# What the next run learns.
+
+
+async def test_next_run_reads_what_changed(path: str) -> None:
+    """It costs three requests and what is new, and knows what that is."""
+    world = front_page(50, 70)
+    async with client(world) as (_, fetcher):
+        first = await poll(fetcher, path)
+        quiet = await poll(fetcher, path)
+        # The first walk and the second both read the ids in `updates`, which lists them.
+        world.updates.clear()
+        still = await poll(fetcher, path)
+        comment = world.add_reply(world.top[0])
+        second = await poll(fetcher, path, comments=True)
+
+    assert counts(first) == [(50, None), (70, None)]
+    assert counts(quiet) == counts(still) == [(50, 0), (70, 0)]
+    assert (still.fetches, still.mode) == (3, "delta")
+    assert counts(second) == [(51, 1), (70, 0)]
+    assert second.fetches <= 3 + 3
+    assert [new.item.id for new in second.comments] == [comment]
+    assert {report.status for report in (first, quiet, still, second)} == {"exact"}
+
+
+async def test_full_walks_keep_figures_only(path: str) -> None:
+    """They remember no tree, but the last counts."""
+    world = front_page(5)
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path, full_walk=True)
+        world.add_reply(world.top[0])
+        second = await poll(fetcher, path, full_walk=True)
+
+    assert counts(second) == [(6, 1)]
+    assert query(path, "SELECT count(*) FROM trees") == [(0,)]
+    assert query(path, "SELECT comments FROM counts ORDER BY poll_id") == [(5,), (6,)]
+
+
+async def test_what_was_not_read_is_read_by_the_next_run(path: str) -> None:
+    """Runs on a budget get on, each where the last one stopped."""
+    world = front_page(200)
+    async with client(world, max_fetches=80) as (_, fetcher):
+        reports = [await poll(fetcher, path) for _ in range(4)]
+
+    assert [report.status for report in reports] == ["partial", "partial", "partial", "exact"]
+    assert counts(reports[-1])[0][0] == 200
+    assert query(path, "SELECT DISTINCT state FROM items") == [("live",)]
+
+
+async def test_unread_comments_stay_unread(path: str) -> None:
+    """They are known to be there, not what they are."""
+    async with client(front_page(100), max_fetches=80) as (_, fetcher):
+        await poll(fetcher, path)
+        memory = Memory()
+        store = Store(path)
+        store.recall(memory, query(path, "SELECT story_id FROM trees")[0], trees=True)
+        store.close()
+
+    (discussion,) = memory.discussions.values()
+    saved = query(path, "SELECT item_id FROM items WHERE state = 'unread'")
+    assert {i for i, node in discussion.tree.nodes.items() if node.own is UNREAD} == {
+        item_id for (item_id,) in saved
+    }
+    assert saved
+    assert not discussion.tree.settled
+
+
+async def test_story_that_left_the_list_is_followed_by_the_next_run(path: str) -> None:
+    """It is counted without a rank, for as long as was asked."""
+    world, clock = front_page(3, 4), Clock()
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path, clock=clock, limit=2)
+        clock.now += 100
+        gone = world.top.pop()
+        followed = await poll(fetcher, path, clock=clock, limit=2, follow=200)
+        clock.now += 200
+        forgotten = await poll(fetcher, path, clock=clock, limit=2, follow=200)
+
+    assert [(story.id, story.rank) for story in followed.stories] == [
+        (world.top[0], 1),
+        (gone, None),
+    ]
+    assert len(forgotten.stories) == 1
+
+
+async def test_clock_that_was_set_back_delays_nothing(path: str) -> None:
+    """Times in the future are now: the post is checked, and walked, when that is due."""
+    world, clock = front_page(3), Clock()
+    clock.now = 10_000
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path, clock=clock)
+        clock.now -= 3600
+        first = await poll(fetcher, path, clock=clock)
+        clock.now += 1000
+        world.kill(next(iter(world.walk(world.top[0]))), quietly=True)
+        reports = [await poll(fetcher, path, clock=clock) for _ in range(2)]
+
+    assert first.status == "exact"
+    assert reports[-1].stories[0].count
+    assert reports[-1].stories[0].count.dead == 1
+
+
+async def test_time_proof_and_newcomers_survive(path: str) -> None:
+    """All that a memory decides by is in the file."""
+    world, clock = front_page(30), Clock()
+    clock.now = 10_000.5
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path, clock=clock)
+        world.add_reply(world.top[0])
+        await poll(fetcher, path, clock=clock)
+    store, memory = Store(path), Memory(clock)
+    store.recall(memory, world.top, trees=True)
+    store.close()
+
+    discussion = memory.discussions[world.top[0]]
+    assert discussion.walked_at == discussion.checked_at == discussion.listed_at == clock.now
+    assert (discussion.proof.live, discussion.proof.past) == (31, [(30, clock.now)])
+    assert discussion.tree.total(world.top[0]) is not None
+    assert {node.read_at for node in discussion.tree.nodes.values()} == {clock.now}
+    assert memory.maxitem == discussion.tree.upto == world.next_id - 1
+    assert memory.newcomers_read_at[world.next_id - 1] == clock.now
+
+
+# What stands in the file.
+
+
+async def test_counts_get_a_row_where_something_differs(path: str) -> None:
+    """A poll in which nothing changed is a row in `polls` alone."""
+    world = front_page(3, 4)
+    async with client(world) as (_, fetcher):
+        for _ in range(3):
+            await poll(fetcher, path)
+        world.add_reply(world.top[1])
+        await poll(fetcher, path)
+
+    assert query(path, "SELECT poll_id, story_id, comments FROM counts ORDER BY 1, 3") == [
+        (1, world.top[0], 3),
+        (1, world.top[1], 4),
+        (4, world.top[1], 5),
+    ]
+    assert query(path, "SELECT count(*), sum(status = 'exact') FROM polls") == [(4, 4)]
+
+
+async def test_file_is_ours_and_sound(path: str) -> None:
+    """Anyone can see whose it is, and that its rows belong together."""
+    async with client(front_page(3, 4)) as (_, fetcher):
+        await poll(fetcher, path)
+
+    assert query(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert query(path, "PRAGMA user_version") == [(VERSION,)]
+    assert query(path, "PRAGMA journal_mode") == [("wal",)]
+    assert query(path, "PRAGMA integrity_check") == [("ok",)]
+    assert query(path, "PRAGMA foreign_key_check") == []
+    assert os.listdir(os.path.dirname(path)) == ["h.db"]  # noqa: PTH120, PTH208
+
+
+async def test_views_answer(path: str) -> None:
+    """The latest counts, growth, disputes, what was partial, who wrote most."""
+    world = front_page(3, 4)
+    post = world.top[0]
+    (world.items[post] or {})["descendants"] = 7
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path)
+
+    assert query(path, "SELECT comments, status FROM latest_counts WHERE story_id = ?", post) == [
+        (3, "exact")
+    ]
+    assert query(path, "SELECT story_id, difference FROM disputes") == [(post, -4)]
+    grown = "SELECT sum(comments), max(total) FROM growth_by_hour WHERE story_id = ?"
+    assert query(path, grown, post) == [(3, 3)]
+    assert query(path, "SELECT sum(comments) FROM authors") == [(7,)]
+    assert query(path, "SELECT * FROM ever_partial") == []
+    assert {row[0] for row in query(path, "SELECT story_id FROM growing_now")} <= {*world.top}
+
+
+async def test_odd_text_is_kept_as_far_as_it_is_text(path: str) -> None:
+    """Half a surrogate pair in a title or a name is left out, and ends nothing."""
+    world = front_page(1)
+    post = world.top[0]
+    (world.items[post] or {}).update(title="a\ud800b\0c", by="\udfff")
+    (world.items[next(iter(world.walk(post)))] or {})["by"] = "x\ud800"
+    async with client(world) as (_, fetcher):
+        report = await poll(fetcher, path)
+
+    assert report.status == "exact"
+    assert query(path, 'SELECT title, "by" FROM stories') == [("ab\0c", "")]
+    assert query(path, 'SELECT "by" FROM items') == [("x",)]
+
+
+# What is refused, untouched.
+
+
+def foreign(path: str) -> None:
+    query(path, "CREATE TABLE mine (x)")
+
+
+def text(path: str) -> None:
+    Path(path).write_text("dear diary\n" * 100, encoding="utf-8")
+
+
+def newer(path: str) -> None:
+    Store(path).close()
+    query(path, f"PRAGMA user_version = {VERSION + 1}")
+
+
+def halved(path: str) -> None:
+    Store(path).close()
+    os.truncate(path, Path(path).stat().st_size // 2)
+
+
+def scribbled(path: str) -> None:
+    Store(path).close()
+    with Path(path).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 20_000)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (foreign, "is another program's SQLite file: give --history another name"),
+        (text, "is not an SQLite file: give --history another name"),
+        (newer, f"has version {VERSION + 1}, this hn-comments knows version {VERSION}: use the"),
+        (halved, "is damaged"),
+        (scribbled, "is damaged"),
+    ],
+)
+def test_refused_file_stays_as_it_is(make: Any, problem: str, path: str) -> None:
+    """One sentence says what to do, and not a byte is changed."""
+    make(path)
+    before = Path(path).read_bytes()
+
+    with pytest.raises(HistoryError) as caught:
+        Store(path)
+
+    assert str(caught.value).startswith(f"the history file {path!r} {problem}")
+    assert Path(path).read_bytes() == before
+    assert os.listdir(Path(path).parent) == ["h.db"]  # noqa: PTH208 - names are compared
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (".", "is a directory: name a file in it"),
+        ("none/h.db", "is in a directory that does not exist: create that"),
+        ("\0", "has a name that no file can have: give --history another name"),
+        ("/dev/null", "is no ordinary file: give --history another name"),
+    ],
+)
+def test_path_that_cannot_be(name: str, problem: str, tmp_path: Path) -> None:
+    """What cannot be a file at all is refused likewise."""
+    path = os.path.join(tmp_path, name)  # noqa: PTH118 - a "." and a NUL stay what they are
+
+    with pytest.raises(HistoryError, match=r".") as caught:
+        Store(path)
+
+    assert str(caught.value) == f"the history file {path!r} {problem}"
+
+
+@pytest.mark.skipif(os.name != "posix" or not hasattr(os, "geteuid"), reason="needs POSIX users")
+def test_read_only_file_is_refused(tmp_path: Path) -> None:
+    """Also by a user who is not root, to whom permissions mean something."""
+    path = tmp_path / "h.db"
+    Store(str(path)).close()
+    path.chmod(0o444)
+    code = (
+        "import os, sys\n"
+        "from hn_comments.history import Store\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "try: Store(sys.argv[1])\n"
+        "except Exception as exc: print(exc)"
+    )
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+
+    done = subprocess.run(
+        [COMMAND[0], "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip().endswith("is read-only: make it writable, or copy it")
+
+
+@pytest.mark.parametrize("name", [":memory:", "file:h.db?mode=memory", "~h.db"])
+def test_names_mean_themselves(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is a path, not a command to SQLite or the shell."""
+    monkeypatch.chdir(tmp_path)
+
+    Store(name).close()
+
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_empty_file_is_a_new_one(path: str) -> None:
+    """As `mktemp` makes it."""
+    Path(path).touch()
+
+    Store(path).close()
+
+    assert query(path, "PRAGMA user_version") == [(VERSION,)]
+
+
+def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
+    """A file of an older version gets what it lacks; a step that fails leaves it as it was."""
+    steps = (("CREATE TABLE a (x)",), ("CREATE TABLE b (x)", "INSERT INTO a VALUES (1)"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, steps[:1])
+        with pytest.raises(sqlite3.OperationalError):
+            migrate(connection, (*steps, ("CREATE TABLE c (x)", "nonsense")))
+        before = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        migrate(connection, steps)
+        migrate(connection, steps)
+
+        assert before == (1,)
+        assert connection.execute("SELECT x FROM a").fetchall() == [(1,)]
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+# What it survives.
+
+
+@pytest.mark.parametrize(
+    "contradiction",
+    [
+        "UPDATE items SET parent_id = 7 WHERE item_id = (SELECT max(item_id) FROM items)",
+        "UPDATE items SET parent_id = item_id + 1 - 2 * (item_id % 2)",
+        "UPDATE trees SET stale = 'nonsense'",
+        "UPDATE trees SET walked_at = 'yesterday'",
+        "UPDATE trees SET unlisted = '[1]'",
+    ],
+)
+async def test_memory_that_contradicts_itself_is_read_anew(
+    contradiction: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is a warning, the figures stay, and the file is well afterwards."""
+    async with client(front_page(40)) as (_, fetcher):
+        await poll(fetcher, path)
+        query(path, contradiction)
+        again = await poll(fetcher, path)
+        said = caplog.text
+        caplog.clear()
+        third = await poll(fetcher, path)
+
+    assert "contradicts itself" in said
+    assert caplog.text == ""
+    assert counts(again) == counts(third) == [(40, 0)]
+    assert again.mode == "full"
+    assert third.mode == "delta"
+    assert query(path, "SELECT count(*) FROM polls") == [(3,)]
+
+
+async def test_busy_file_is_a_warning_and_the_next_poll_writes_it_all(
+    path: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another process holds it for long, polls go on; nothing is lost."""
+    monkeypatch.setattr("hn_comments.database.BUSY_TIMEOUT", 20 * MS)
+    world = front_page(3)
+    memory, reports = Memory(), list[PollReport]()
+    async with client(world) as (_, fetcher), History(path) as history:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in (1, 2):
+                await Poll(fetcher, Settings(), memory=memory, number=number, history=history).run(
+                    reports.append
+                )
+                world.add_reply(world.top[0])
+            written = query(path, "SELECT count(*) FROM polls")
+        await Poll(fetcher, Settings(), memory=memory, number=3, history=history).run(
+            reports.append
+        )
+
+    assert [counts(report)[0][0] for report in reports] == [3, 4, 5]
+    assert written == [(0,)]
+    assert query(path, "SELECT comments FROM counts ORDER BY poll_id") == [(3,), (4,), (5,)]
+    assert query(path, "SELECT count(*) FROM items") == [(5,)]
+    assert [record.message.partition(path)[2] for record in caplog.records] == [
+        ": database is locked; what is reported now is not in it until a later poll can write it",
+        " can be written again: it has all of the last 3 polls",
+    ]
+
+
+async def test_cancelled_poll_is_in_the_file_before_it_is_published(path: str) -> None:
+    """However often it is cancelled; and it says so afterwards."""
+    world = front_page(30)
+    published: list[int] = []
+    async with client(world, latency=5000 * MS) as (_, fetcher), History(path) as history:
+        one = Poll(fetcher, Settings(), memory=Memory(), number=1, history=history)
+        task = asyncio.create_task(
+            one.run(lambda _: published.extend(query(path, "SELECT count(*) FROM polls")[0]))
+        )
+        await asyncio.sleep(10 * MS)
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert published == [1]
+
+
+async def test_two_processes_lose_nothing_of_each_other(path: str) -> None:
+    """Their trees grow from what each has read, in any order."""
+    world = front_page(30, 30)
+    shuffled = random.Random(1)
+    async with client(world) as (_, fetcher), History(path) as one, History(path) as other:
+        both = [(one, Memory()), (other, Memory())]
+        for number in range(30):
+            world.add_comment(shuffled.choice([*world.top, *world.walk(world.top[0])]))
+            if number % 3 == 0:
+                world.kill(shuffled.choice([*world.walk(world.top[0])]))
+            history, memory = shuffled.choice(both)
+            run = Poll(fetcher, Settings(), memory=memory, number=number, history=history)
+            await run.run(lambda _: None)
+        third = await poll(fetcher, path)
+
+    assert third.status == "exact"
+    assert [(story.id, story.count and story.count.comments) for story in third.stories] == [
+        (post, len([*world.walk(post)])) for post in world.top
+    ]
+    assert third.fetches < 60
+    assert query(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_dropped_parent_of_anothers_comment_is_written_again(path: str) -> None:
+    """One process sees a comment removed, the other a reply to it: what is saved is a tree."""
+    world, clock = front_page(3), Clock()
+    post = world.top[0]
+    comment = next(iter(world.walk(post)))
+    async with client(world) as (_, fetcher), History(path) as one, History(path) as other:
+        memories = Memory(clock), Memory(clock)
+        runs = [(one, memories[0]), (other, memories[1])]
+        for number, (history, memory) in enumerate((*runs, *runs)):
+            if number == 2:
+                clock.now += 1000
+                query(path, "DELETE FROM items WHERE item_id = ?", comment)
+                world.add_comment(comment)
+            run = Poll(fetcher, Settings(), memory=memory, number=number, history=history)
+            await run.run(lambda _: None)
+    last = await recalled(path, world, clock)
+
+    assert len(last.discussions[post].tree.nodes) == 1 + 4
+
+
+async def recalled(path: str, world: World, clock: Clock) -> Memory:
+    store, memory = Store(path), Memory(clock)
+    store.recall(memory, world.top, trees=True)
+    store.close()
+    return memory
+
+
+@pytest.fixture
+async def url() -> Any:
+    async with Simulator(World(stories=10, rate=6000), faults={"500": 0.02}) as simulator:
+        yield simulator.url
+
+
+async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None:
+    """What was printed is in it, and the next run starts from there."""
+    moments = random.Random(3)
+    printed = 0
+    for _ in range(4):
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "--api-url", url, "--history", path, "--period", "0.05", "--format", "json",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        assert process.stdout
+        async with asyncio.timeout(DEADLINE):
+            await process.stdout.readline()
+            await asyncio.sleep(moments.uniform(0, 300) * MS)
+            process.send_signal(signal.SIGKILL)
+            lines = await process.stdout.read()
+            await process.wait()
+        printed += lines.count(b'{"type": "poll"')
+
+        assert query(path, "SELECT count(*) >= ? FROM polls", printed) == [(1,)]
+        assert query(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:
+    """Exit code 2, as for any other argument that cannot be."""
+    done = subprocess.run(
+        [*COMMAND, "--history", str(tmp_path), "--once"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert f"the history file '{tmp_path}' is a directory: name a file in it" in done.stderr
