@@ -15,9 +15,14 @@ def main() -> int:
     # answer to Ctrl-C would be a traceback.
     catch_signals(leave_at_once)
 
-    from .cli import main as run_command
+    from .options import parse_settings
 
-    return run_command()
+    # After --help there is nothing to run, and so no more to import.
+    settings = parse_settings()
+
+    from .cli import run
+
+    return run(settings)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,9 @@ Whether a value is in range is not asked here; `limits` knows.
 """
 
 import argparse
-import difflib
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from .limits import show
@@ -102,6 +100,9 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """
     Return ": did you mean ...?" with what is most like *word*, or nothing.
     """
+    # Imported for a mistake only, so that nobody else waits for it.
+    import difflib
+
     known = list(known)
     longer = [name for name in known if len(word) > 3 and name.startswith(word)]
     near = longer or difflib.get_close_matches(word, known, n=1, cutoff=0.7)
@@ -161,6 +162,8 @@ def _read_file(name: str, origins: Origins, *, above: tuple[str, ...]) -> Iterat
 
 
 def _read_lines(name: str) -> list[str]:
+    from pathlib import Path
+
     try:
         with Path(name).open("rb") as file:
             content = file.read(MAX_FILE + 1)

@@ -53,9 +53,15 @@ LOOK = 0.05
 
 def main(argv: Sequence[str] | None = None) -> int:
     """
-    Run the command and return its exit code.
+    Run the command line *argv* and return its exit code.
     """
-    settings = parse_settings(argv)
+    return run(parse_settings(argv))
+
+
+def run(settings: Settings) -> int:
+    """
+    Do what the command line asks for, and return its exit code.
+    """
     stopper = Stopper()
     writer = Writer()
     display = Display(settings)

@@ -38,14 +38,14 @@ MAX_ID = 10**18
 MAX_SHOWN = 60
 
 # An address that every program reads alike: stricter than urllib or yarl, which disagree.
-ADDRESS = re.compile(
-    r"https?://(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[a-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?"
-    r"(?:/(?:[a-z0-9._~!$&'()*+,;=:/-]|%[0-9a-f]{2})*)?",
-    re.IGNORECASE | re.ASCII,
+# Neither pattern is compiled before it is needed: --help would wait for that.
+ADDRESS = (
+    r"(?ai:https?://(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[a-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:/(?:[a-z0-9._~!$&'()*+,;=:/-]|%[0-9a-f]{2})*)?)"
 )
 
 # A label of a host name (RFC 1123, and the underscores of container networks).
-LABEL = re.compile("[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE | re.ASCII)
+LABEL = "(?ai:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)"
 
 # Returns what is wrong with a value, as in "must be a number, not 'x'", or None.
 Check = Callable[[object], str | None]
@@ -211,7 +211,7 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def _is_address(text: str) -> bool:
-    found = ADDRESS.fullmatch(text)
+    found = re.fullmatch(ADDRESS, text)
     if not found or (found["port"] and not 0 < int(found["port"]) < 65536):
         return False
     if found["host"]:
@@ -226,7 +226,7 @@ def _is_address(text: str) -> bool:
 def _is_label(label: str) -> bool:
     try:
         # What begins with "xn--" stands for other letters, or for none.
-        return bool(LABEL.fullmatch(label)) and (
+        return bool(re.fullmatch(LABEL, label)) and (
             not label.lower().startswith("xn--") or bool(label.encode().decode("idna"))
         )
     except UnicodeError:

@@ -13,7 +13,6 @@ import signal
 import threading
 from collections.abc import Callable
 from io import FileIO, RawIOBase
-from pathlib import Path
 from typing import BinaryIO, TextIO
 
 
@@ -148,14 +147,14 @@ def open_to_append(path: str, header: str) -> tuple[FileIO, str]:
     file = FileIO(path, "ab")
     try:
         size = file.tell() if file.seekable() else 0
-        return file, _read_ends(Path(path), size, header) if size else header
+        return file, _read_ends(path, size, header) if size else header
     except OSError:
         file.close()
         raise
 
 
-def _read_ends(path: Path, size: int, header: str) -> str:
-    with path.open("rb") as file:
+def _read_ends(path: str, size: int, header: str) -> str:
+    with FileIO(path) as file:
         begin = file.read(GLANCE)
         if header and not begin.startswith(header.encode()):
             raise OSError(errno.EINVAL, "its first line is not the header of this CSV")
