@@ -28,7 +28,8 @@ FAILED = "bold red"
 WIDTH_FOR_TIME = 60
 WIDTH_FOR_ID = 100
 
-# Cells that a title keeps beside the reason why its count is not exact.
+# Cells that a title keeps beside the reason why its count is not exact, if there are thrice
+# as many.
 MIN_TITLE = 12
 
 # Cells that the text of a comment stands to the right.
@@ -261,7 +262,8 @@ def fit_title(title: str, reason: str, room: int) -> str:
     if not reason:
         return title
     text = Text(title)
-    text.truncate(max(MIN_TITLE, room - cell_len(f": {reason}")), overflow="ellipsis")
+    least = min(MIN_TITLE, room // 3)
+    text.truncate(max(least, room - cell_len(f": {reason}")), overflow="ellipsis")
     return text.plain
 
 

@@ -231,7 +231,6 @@ def draw_pane(
         lines.append(paint_line(terminal, f"{author} {to}", "bold", width))
         # An address longer than a line is folded here: nothing may leave the pane.
         text = Text(terminal.legible(plain_text(comment.item.text or "", width - 2)))
-        text.overflow = "fold"
         lines += terminal.paint(Padding(text, (0, 0, 0, 2)), width=width)
     title = f"New comments on {title_of(story)}"
     lines = lines or [paint_line(terminal, "  none yet", QUIET, width)]

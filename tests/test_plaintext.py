@@ -59,6 +59,11 @@ def test_links_are_kept(html: str, text: str) -> None:
     assert plain_text(html) == text
 
 
+def test_tabs_in_code_are_spaces() -> None:
+    """A tab is a control character, and a space where it stands for one."""
+    assert plain_text("<pre>a\tb\n\tc</pre>x\ty") == "    a   b\n        c\n\nx y"
+
+
 def test_what_is_not_for_readers_is_left_out() -> None:
     """Scripts, styles and comments are no text."""
     html = "<title>t</title>a<script>bad()</script><style>x{}</style><!-- c --> b"
