@@ -47,11 +47,13 @@ class Watcher:
         self.memory = Memory(self.clock)
         self.lies: dict[str, list[Any]] = {}
 
-    async def poll(self, *, seconds: float = 5, limit: int = 10, **settings: object) -> PollReport:
+    async def poll(self, *, seconds: float = 5, **settings: object) -> PollReport:
         """Poll *seconds* after the last time."""
         self.clock.now += seconds
         fetcher = LyingFetcher(self.session, self.lies)
-        return await poll_once(fetcher, memory=self.memory, limit=limit, **settings)
+        # Of named posts there is no limit.
+        chosen = settings if "posts" in settings else {"limit": 10, **settings}
+        return await poll_once(fetcher, memory=self.memory, **chosen)
 
     async def check(self, **settings: object) -> PollReport:
         """Poll, and compare with a full walk of the same world."""
