@@ -204,6 +204,15 @@ def test_nothing_from_the_network_moves_the_cursor() -> None:
     assert not UNPRINTABLE.search("".join(draw(known)))
 
 
+def test_titles_are_no_markup() -> None:
+    """What means something to the library that draws means nothing in a title."""
+    title = "[red]a[/red] :smile: [/]"
+    known = board(report(titled(1, title), titled(2, title)))
+    known.pane = True
+
+    assert sum(title in line for line in draw(known)) == 3
+
+
 def test_the_chosen_story_stays_in_view_and_chosen() -> None:
     """However small the screen is, and wherever the story moves; one that left is let go."""
     stories = [post(number) for number in range(1, 31)]
