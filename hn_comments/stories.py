@@ -224,7 +224,7 @@ class Poll:
             drift=sum(post.drift for post in posts),
             failed=failed or self.posts is None,
             error=error,
-            comments=self._new_comments() if self.settings.comments else (),
+            comments=self._new_comments() if self.settings.comments or self.settings.live else (),
         )
 
     def _new_comments(self) -> tuple[Comment, ...]:

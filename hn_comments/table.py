@@ -103,6 +103,7 @@ def draw_table(
     Return the header and a line for each of *stories*.
     """
     from rich.table import Table
+    from rich.text import Text
 
     columns = columns_at(width)
     table = Table(box=None, expand=True, pad_edge=False, padding=(0, GAP, 0, 0), header_style=QUIET)
@@ -112,11 +113,12 @@ def draw_table(
     table.add_column("title", ratio=1, no_wrap=True, overflow="ellipsis")
     for story in stories:
         cells_of = cells_for(board, story, terminal, hours=columns.get("hours", 0))
-        table.add_row(
-            *(cells_of[name] for name in columns),
-            cells_of["title"],
-            style="reverse" if story.id == chosen else "",
-        )
+        row = [cells_of[name] for name in (*columns, "title")]
+        if story.id == chosen:
+            # In reverse video, colours would be patches.
+            table.add_row(*(Text(cell.plain) for cell in row), style="reverse")
+        else:
+            table.add_row(*row)
     return terminal.paint(table, width=width)
 
 

@@ -24,7 +24,7 @@ from hn_comments.table import bars, draw_last, draw_screen
 from hn_comments.terminal import Terminal
 
 from .reports import AGE, BORN, comment, partial, post, pseudo_terminal, report, terminal, titled
-from .support import DEADLINE, Clock, eventually
+from .support import COMMAND, DEADLINE, Clock, eventually
 
 
 class User:
@@ -202,6 +202,15 @@ def test_nothing_from_the_network_moves_the_cursor() -> None:
     known.pane = True
 
     assert not UNPRINTABLE.search("".join(draw(known)))
+
+
+def test_titles_are_no_markup() -> None:
+    """What means something to the library that draws means nothing in a title."""
+    title = "[red]a[/red] :smile: [/]"
+    known = board(report(titled(1, title), titled(2, title)))
+    known.pane = True
+
+    assert sum(title in line for line in draw(known)) == 3
 
 
 def test_the_chosen_story_stays_in_view_and_chosen() -> None:
@@ -397,7 +406,7 @@ async def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() -> 
             await eventually(user.sees("Title 1"))
             process.send_signal(signal.SIGTSTP)
             await eventually(lambda: user.read() is not None and user.received.endswith(LEAVE))
-            assert termios.tcgetattr(program) == before
+            await eventually(lambda: termios.tcgetattr(program) == before)
             user.rows.clear()
 
             await eventually(
@@ -409,6 +418,38 @@ async def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() -> 
             user.type("q")
             async with asyncio.timeout(DEADLINE):
                 assert await process.wait() == 0
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def test_the_command_follows_comments_and_leaves_its_last_table() -> None:
+    """From the first report to SIGTERM."""
+    with pseudo_terminal(lines=50) as (fd, program):
+        user, before = User(fd), termios.tcgetattr(program)
+        options = ("--demo", "--live", "--limit", "3", "--period", "0.2")
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, *options, stdin=program, stdout=program, stderr=program,
+            env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+        try:
+            await eventually(user.sees("3 stories"))
+            user.type("s\r")
+            # Whoever has something new stands first, but was not chosen.
+            user.type("k" * 3)
+            await eventually(lambda: user.sees("user")() and user.sees("New comments on")())
+
+            process.terminate()
+
+            async with asyncio.timeout(DEADLINE):
+                assert await process.wait() == 143
+            user.read()
+            screen, _, after = user.received.partition(LEAVE)
+            assert screen.startswith(ENTER)
+            assert "3 stories" in after
+            assert "Traceback" not in after
+            assert termios.tcgetattr(program) == before
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
