@@ -1,86 +1,45 @@
 """
 Watch Hacker News discussions: every comment counted, none guessed.
 
-The names below are the library. They are imported on first use, so that
+The public names are listed in `__init__.pyi`, once. They are imported on first use, so that
 `hn-comments --help` need not wait for aiohttp.
 """
 
-from importlib import import_module
-
-
-# A type checker takes this for typing.TYPE_CHECKING, without its import time.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .comments import count_comments
-    from .errors import (
-        BadProxy,
-        BadStatus,
-        BodyTooLarge,
-        CertificateInvalid,
-        ConnectionFailed,
-        FetchError,
-        FetchLimitExceeded,
-        FetchTimeout,
-        HistoryError,
-        HNCommentsError,
-        MalformedItem,
-        NoSuchItem,
-        NotJSON,
-        PollFailed,
-        RateLimited,
-        RedirectRefused,
-        StillUnreadable,
-        TooManyErrors,
-    )
-    from .fetcher import Session, URLFetcher
-    from .limits import BadSetting
-    from .models import Comment, Count, Item, PollReport, PostReport, Settings
-    from .watch import Control, watch
-
 __version__ = "0.1.0"
-
-__all__ = [
-    "BadProxy",
-    "BadSetting",
-    "BadStatus",
-    "BodyTooLarge",
-    "CertificateInvalid",
-    "Comment",
-    "ConnectionFailed",
-    "Control",
-    "Count",
-    "FetchError",
-    "FetchLimitExceeded",
-    "FetchTimeout",
-    "HNCommentsError",
-    "HistoryError",
-    "Item",
-    "MalformedItem",
-    "NoSuchItem",
-    "NotJSON",
-    "PollFailed",
-    "PollReport",
-    "PostReport",
-    "RateLimited",
-    "RedirectRefused",
-    "Session",
-    "Settings",
-    "StillUnreadable",
-    "TooManyErrors",
-    "URLFetcher",
-    "__version__",
-    "count_comments",
-    "watch",
-]
 
 
 def __getattr__(name: str) -> object:
     """
     Import a public name from the module that defines it (PEP 562).
     """
-    if name in __all__:
-        for module in ("errors", "limits", "models", "fetcher", "comments", "watch"):
-            found = vars(import_module(f".{module}", __name__)).get(name)
-            if found is not None:
-                return found
+    # Of the names that Python itself looks for, only this one is ours.
+    if name == "__all__" or not name.startswith("__"):
+        from importlib import import_module
+
+        names = _public_names()
+        if name == "__all__":
+            return [*names, "__version__"]
+        if name in names:
+            value = getattr(import_module(f".{names[name]}", __name__), name)
+            return globals().setdefault(name, value)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_public_names()})
+
+
+def _public_names() -> dict[str, str]:
+    """
+    Return which module each public name is from.
+    """
+    import ast
+    from importlib.resources import files
+
+    stub = (files(__name__) / "__init__.pyi").read_text(encoding="utf-8")
+    return {
+        alias.name: str(statement.module)
+        for statement in ast.parse(stub).body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import asyncio
     from io import FileIO
 
-    from .watch import Control
+    from .engine import Control
 
 logger = logging.getLogger(__package__)
 
@@ -82,7 +82,7 @@ def poll(settings: Settings, printer: "Printer", stopper: Stopper) -> int:
     import asyncio
 
     # Not in a coroutine: importing aiohttp would block its loop for a tenth of a second.
-    from .watch import Control, watch
+    from .engine import Control, watch
 
     control = Control()
     # The collector would walk thousands of pending tasks again and again, a fifth of the

@@ -75,7 +75,7 @@ class Histories(RuleBasedStateMachine):
         self.loop = self.runner.get_loop()
         self.random = random.Random(0)
         self.session = self.runner.run(self.make_session())
-        self.clock = Clock()
+        self.clock = Clock(1_800_000_000)
         self.memory = Memory(self.clock)
         self.failing: set[str] = set()
         self.hidden: set[int] = set()
@@ -365,7 +365,7 @@ class Histories(RuleBasedStateMachine):
         """
         for story in report.stories:
             counted["posts"] += 1
-            if self.silent or self.failing:
+            if self.silent or self.failing or not story.count:
                 continue
             counted["posts checked"] += 1
             truth = self.truth(story.id)
@@ -375,7 +375,7 @@ class Histories(RuleBasedStateMachine):
                 if until >= self.clock.now - self.late - 61
             }
             if self.late:
-                assert not story.count or story.count.comments in lately
+                assert story.status != "exact" or story.count.comments in lately
             else:
                 assert story.status == "exact" or "limit" in str(report.errors), report.errors
                 if story.status == "exact":
