@@ -31,8 +31,9 @@ if TYPE_CHECKING:
         StillUnreadable,
         TooManyErrors,
     )
-    from .fetcher import Session, URLFetcher
+    from .fetcher import URLFetcher
     from .models import Comment, Count, Item, PollReport, PostReport, Settings
+    from .session import Session
     from .watch import Control, watch
 
 __version__ = "0.1.0"
@@ -75,7 +76,7 @@ def __getattr__(name: str) -> object:
     Import a public name from the module that defines it (PEP 562).
     """
     if name in __all__:
-        for module in ("errors", "models", "fetcher", "comments", "watch"):
+        for module in ("errors", "models", "session", "fetcher", "comments", "watch"):
             found = vars(import_module(f".{module}", __name__)).get(name)
             if found is not None:
                 return found

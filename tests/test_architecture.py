@@ -26,8 +26,10 @@ ORDER = [
     "tree",
     "proof",
     "fetcher",
+    "session",
     "retry",
     "items",
+    "addresses",
 ]
 LEAVES = {"models", "errors", "tasks"}
 

@@ -32,7 +32,8 @@ from hn_comments import (
     Settings,
     URLFetcher,
 )
-from hn_comments.fetcher import MAX_BODY, proxy_for, retry_after
+from hn_comments.addresses import proxy_for
+from hn_comments.session import MAX_BODY, retry_after
 
 from .support import MS, MockedResponse, client, eventually, front_page, thread
 
