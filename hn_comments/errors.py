@@ -85,6 +85,13 @@ class BadStatus(FetchError):
         """
         return self.status in {420, 429} or (self.status == 503 and self.retry_after is not None)
 
+    @property
+    def is_overload(self) -> bool:
+        """
+        Whether it may be the number of requests that broke it, too: a 503 says no more.
+        """
+        return self.asks_to_wait or self.status == 503
+
 
 class NotJSON(FetchError):
     """
@@ -169,7 +176,7 @@ class FetchLimitExceeded(HNCommentsError):
 
 class RateLimited(HNCommentsError):
     """
-    The server went on asking us to wait until the retries were used up: leave it alone.
+    For a minute the server refused whatever we asked: leave it alone.
     """
 
     def __init__(self, refusal: BadStatus) -> None:

@@ -35,23 +35,35 @@ with contextlib.suppress(ImportError):
     # The extra `speed`; it decodes an item in a third of the time.
     from orjson import loads as decode  # type: ignore[no-redef, unused-ignore]
 
+# Seconds of nothing but refusals that end a poll: whoever wants to be left alone so long
+# will not be asked for the rest of it.
+MAX_REFUSED = 60.0
+
+# Refusals of one request while others are answered. The pacer keeps them to one in twenty,
+# so that many in a row have to do with this item alone.
+MAX_REFUSALS = 20
+
 # Redirects followed for one fetch: one to a canonical address, and one to spare.
 MAX_REDIRECTS = 2
 
 
 class URLFetcher:
     """
-    Fetch for one task, and count what that cost.
+    Fetch for one poll, and count what that cost.
 
     *fetch_counter* is the number of requests sent, *retry_counter* how many of them were
-    retries. After *max_fetches* requests `FetchLimitExceeded` is raised instead.
+    retries, *refused_counter* how many the server refused because there were too many.
+    After *max_fetches* requests `FetchLimitExceeded` is raised instead.
     """
 
-    def __init__(self, session: Session, *, max_fetches: int | None = None) -> None:
+    def __init__(self, session: Session, max_fetches: int | None = None) -> None:
         self.session = session
         self.max_fetches = max_fetches
         self.fetch_counter = 0
         self.retry_counter = 0
+        self.refused_counter = 0
+        # Since when every answer to us was a refusal; None if the last one was not.
+        self._refused_since: float | None = None
 
     async def fetch_item(self, item_id: int) -> Item | None:
         """
@@ -71,23 +83,21 @@ class URLFetcher:
         Raises:
             FetchError: if the last try failed too, or an error is not transient.
             FetchLimitExceeded: if the budget is used up.
-            RateLimited: if the server still asks for fewer requests after all retries.
+            RateLimited: if the server has refused everything for a minute.
         """
-        waits = delays(self.session.settings.retries)
+        retries = delays(self.session.settings.retries)
+        # That a server is asked too much is no fault of this item.
+        refusals = delays(MAX_REFUSALS)
         tries = 1
         while True:
             try:
                 return await self._fetch_once(path)
             except FetchError as exc:
                 exc.tries = tries
-                wait = next(waits, None) if is_transient(exc) else None
-                if wait is None:
-                    if isinstance(exc, BadStatus) and exc.asks_to_wait:
-                        raise RateLimited(exc) from exc
+                wait = next(refusals if is_refusal(exc) else retries, None)
+                if wait is None or not is_transient(exc):
                     raise
                 logger.debug("Trying again in %.2f seconds: %s", wait, exc)
-                if isinstance(exc, BadStatus) and exc.asks_to_wait:
-                    self.session.pause(wait if exc.retry_after is None else exc.retry_after)
             await asyncio.sleep(wait)
             tries += 1
             self.retry_counter += 1
@@ -98,18 +108,60 @@ class URLFetcher:
         """
         url = URL(f"{self.session.settings.api_url}/{path}", encoded=True)
         for _ in range(1 + MAX_REDIRECTS):
-            # Waiting for a free slot must not count as waiting for an answer, or a
-            # large tree would time itself out.
-            async with self.session.slots:
-                await self.session.wait_out_pause()
-                if self.max_fetches is not None and self.fetch_counter >= self.max_fetches:
-                    raise FetchLimitExceeded(self.max_fetches)
-                self.fetch_counter += 1
-                answer = await self.session.get(path, url)
+            answer = await self._send(path, url)
             if isinstance(answer, bytes):
                 return parse_json(path, answer)
             url = answer
         raise RedirectRefused(path, str(url))
+
+    async def _send(self, path: str, url: URL) -> bytes | URL:
+        """
+        Send one request in its turn, and tell the pacer how it was answered.
+        """
+        pacer = self.session.pacer
+        self._check_budget()
+        # Waiting for a turn must not count as waiting for an answer, or a large tree
+        # would time itself out.
+        sent_at = await pacer.enter()
+        sent = False
+        try:
+            self._check_budget()
+            self.fetch_counter += 1
+            sent = True
+            answer = await self.session.get(path, url)
+            pacer.accept()
+        except BadStatus as exc:
+            if not exc.is_overload:
+                pacer.accept()
+                raise
+            pacer.refuse(sent_at, exc.retry_after)
+            self._note_refusal(exc)
+            raise
+        finally:
+            pacer.leave(sent=sent)
+        return answer
+
+    def _check_budget(self) -> None:
+        if self.max_fetches is not None and self.fetch_counter >= self.max_fetches:
+            raise FetchLimitExceeded(self.max_fetches)
+
+    def _note_refusal(self, exc: BadStatus) -> None:
+        """
+        Count a refusal, and end the poll where there is nothing else any more.
+        """
+        self.refused_counter += exc.asks_to_wait
+        now = asyncio.get_running_loop().time()
+        if self._refused_since is None or self.session.pacer.accepted_at > self._refused_since:
+            self._refused_since = now
+        if now - self._refused_since >= MAX_REFUSED:
+            raise RateLimited(exc) from exc
+
+
+def is_refusal(exc: FetchError) -> bool:
+    """
+    Return whether the server refused the request because there were too many.
+    """
+    return isinstance(exc, BadStatus) and exc.asks_to_wait
 
 
 def parse_json(path: str, body: bytes) -> Any:

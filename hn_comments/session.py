@@ -5,8 +5,6 @@ This is the one module that knows aiohttp's client; its errors end here. What a 
 costs, and whether it is tried again, is the business of `fetcher`.
 """
 
-import asyncio
-import logging
 import os
 import time
 from datetime import UTC
@@ -28,9 +26,8 @@ from .errors import (
     RedirectRefused,
 )
 from .models import Settings
+from .pacer import Pacer
 
-
-logger = logging.getLogger(__name__)
 
 # Bytes of a body at most. The largest real ones, a story of some 5,000 direct
 # replies or a list of 500 ids, have well under 100 kB.
@@ -38,9 +35,6 @@ MAX_BODY = 8 << 20
 
 # Statuses whose Location is where the answer is.
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-# Seconds a server can make us pause with Retry-After, however much it asks for.
-MAX_PAUSE = 60.0
 
 # Seconds an idle connection is kept: the longest period at which a poll still
 # finds the connections of the one before. Servers that close earlier cost a retry.
@@ -54,8 +48,7 @@ class Session:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self.slots = asyncio.Semaphore(self.settings.connections)
-        self._resume_at = 0.0
+        self.pacer = Pacer(self.settings.connections)
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -77,6 +70,7 @@ class Session:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.pacer.close()
         http, self._http = self._http, None
         if http is not None:
             await http.close()
@@ -86,25 +80,6 @@ class Session:
         if self._http is None:
             raise RuntimeError("a Session is open only inside `async with Session(...)`")
         return self._http
-
-    def pause(self, seconds: float) -> None:
-        """
-        Send nothing for *seconds* from now, whoever asks.
-        """
-        seconds = min(seconds, MAX_PAUSE)
-        resume_at = asyncio.get_running_loop().time() + seconds
-        if resume_at > self._resume_at:
-            self._resume_at = resume_at
-            logger.debug("Sending nothing for %.1f seconds, as the server asks", seconds)
-
-    async def wait_out_pause(self) -> None:
-        """
-        Return when no server wants us to wait.
-        """
-        loop = asyncio.get_running_loop()
-        # Again and again: while we sleep, another answer may make the pause longer.
-        while (seconds := self._resume_at - loop.time()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(seconds)
 
     async def get(self, path: str, url: URL) -> bytes | URL:
         """

@@ -27,6 +27,8 @@ ORDER = [
     "proof",
     "fetcher",
     "session",
+    "pacer",
+    "pace",
     "retry",
     "items",
     "addresses",
