@@ -107,12 +107,16 @@ class URLFetcher:
         Send one request, and those that redirects on the same host ask for.
         """
         url = URL(f"{self.session.settings.api_url}/{path}", encoded=True)
+        seen = {url}
         for _ in range(1 + MAX_REDIRECTS):
             answer = await self._send(path, url)
             if isinstance(answer, bytes):
                 return parse_json(path, answer)
             url = answer
-        raise RedirectRefused(path, str(url))
+            if url in seen:
+                raise RedirectRefused(path, str(url), "in a circle")
+            seen.add(url)
+        raise RedirectRefused(path, str(url), f"after {MAX_REDIRECTS} others")
 
     async def _send(self, path: str, url: URL) -> bytes | URL:
         """

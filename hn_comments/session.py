@@ -23,6 +23,7 @@ from .errors import (
     CertificateInvalid,
     ConnectionFailed,
     FetchTimeout,
+    ProxyFailed,
     RedirectRefused,
 )
 from .models import Settings
@@ -50,8 +51,12 @@ class Session:
         self.settings = settings or Settings()
         self.pacer = Pacer(self.settings.connections)
         self._http: aiohttp.ClientSession | None = None
+        self._proxy: URL | None = None
+        # Whether the server has ever answered anything.
+        self._answered = False
 
     async def __aenter__(self) -> Self:
+        self._proxy = proxy_for(self.settings.api_url)
         self._http = aiohttp.ClientSession(
             # Our own limit comes before the timeout starts; aiohttp's would come after.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
@@ -64,7 +69,7 @@ class Session:
                 "Accept-Encoding": "identity",
             },
             auto_decompress=False,
-            proxy=proxy_for(self.settings.api_url),
+            proxy=self._proxy,
             middlewares=[send_once],
         )
         return self
@@ -74,12 +79,6 @@ class Session:
         http, self._http = self._http, None
         if http is not None:
             await http.close()
-
-    @property
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._http is None:
-            raise RuntimeError("a Session is open only inside `async with Session(...)`")
-        return self._http
 
     async def get(self, path: str, url: URL) -> bytes | URL:
         """
@@ -93,20 +92,40 @@ class Session:
             async with async_timeout.timeout(timeout):
                 return await self._send(path, url)
         except TimeoutError as exc:
-            raise FetchTimeout(path, timeout) from exc
+            # A server that speaks no TLS may wait for the rest of our first line.
+            tls = url.scheme == "https" and not self._answered
+            raise FetchTimeout(path, timeout, ", nor ever (is it https?)" if tls else "") from exc
         except aiohttp.ClientConnectorCertificateError as exc:
             raise CertificateInvalid(path, str(exc.certificate_error)) from exc
-        except (aiohttp.ClientError, OSError) as exc:
+        except aiohttp.ClientHttpProxyError as exc:
+            raise ProxyFailed(path, self._proxy_name, exc.status) from exc
+        except (aiohttp.ClientError, OSError, ValueError) as exc:
             raise ConnectionFailed(path, describe(exc)) from exc
 
     async def _send(self, path: str, url: URL) -> bytes | URL:
         async with self._opened.get(url, allow_redirects=False) as response:
+            self._answered = True
             if response.status == 200:
                 return await read_body(path, response)
             location = response.headers.get("Location")
             if response.status in REDIRECTS and location is not None:
                 return redirect_target(path, url, location)
+            if response.status == 407:
+                raise ProxyFailed(path, self._proxy_name, response.status)
             raise BadStatus(path, response.status, retry_after(response.headers.get("Retry-After")))
+
+    @property
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            raise RuntimeError("a Session is open only inside `async with Session(...)`")
+        return self._http
+
+    @property
+    def _proxy_name(self) -> str:
+        """
+        The proxy without its password.
+        """
+        return f"{self._proxy.host}:{self._proxy.port}" if self._proxy else "in between"
 
 
 async def send_once(
@@ -147,10 +166,13 @@ def redirect_target(path: str, url: URL, location: str) -> URL:
     """
     try:
         target = url.join(URL(location))
+        same_host = target.host == url.host
     except ValueError as exc:
-        raise RedirectRefused(path, location) from exc
-    if target.host != url.host or target.scheme not in {url.scheme, "https"}:
-        raise RedirectRefused(path, location)
+        raise RedirectRefused(path, location, "to nowhere") from exc
+    if not same_host:
+        raise RedirectRefused(path, location, "to another host")
+    if target.scheme not in {url.scheme, "https"}:
+        raise RedirectRefused(path, location, "to another protocol")
     return target
 
 
@@ -163,15 +185,22 @@ def retry_after(value: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            date = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        # A date without a zone is in GMT, says the RFC.
-        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time()
-        return max(seconds, 0.0)
+        return seconds_until(value)
     # Not "nan", nor less than nothing.
     return seconds if seconds >= 0 else None
+
+
+def seconds_until(value: str) -> float | None:
+    """
+    Return how far away a date in a header is; 0 for the past, None for what is no date.
+    """
+    try:
+        date = parsedate_to_datetime(value)
+        # A date without a zone is in GMT, says the RFC.
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        return max(date.timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
 
 
 def describe(exc: BaseException) -> str:
@@ -179,9 +208,15 @@ def describe(exc: BaseException) -> str:
     Return a sentence for an error of aiohttp or the system, some of which have none.
     """
     if isinstance(exc, aiohttp.ClientSSLError):
+        if "WRONG_VERSION_NUMBER" in str(exc.os_error):
+            return f"{exc.host}:{exc.port} does not speak TLS (is it an http:// address?)"
         return f"no TLS connection to {exc.host}:{exc.port}: {exc.os_error}"
     if isinstance(exc, aiohttp.ClientConnectorError) and exc.errno:
+        proxy = "the proxy " if isinstance(exc, aiohttp.ClientProxyConnectionError) else ""
         # asyncio puts addresses where the system's sentence was; the resolver does not.
         reason = os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
-        return f"cannot connect to {exc.host}:{exc.port}: {reason}"
+        return f"cannot connect to {proxy}{exc.host}:{exc.port}: {reason}"
+    if isinstance(exc, aiohttp.ClientResponseError):
+        # Its own sentence has the address in it, and the proxy's perhaps.
+        return f"the answer is not HTTP: {exc.message}"
     return str(exc) or type(exc).__name__

@@ -16,14 +16,22 @@ EXAMPLES = [
     (errors.NotJSON("item/1.json"), "item/1.json: the answer is not JSON"),
     (errors.BodyTooLarge("item/1.json", 9), "item/1.json: the answer is larger than 9 bytes"),
     (
-        errors.RedirectRefused("item/1.json", "http://evil.example/"),
-        "item/1.json: refused to follow a redirect to 'http://evil.example/'",
+        errors.RedirectRefused("item/1.json", "http://evil.example/", "to another host"),
+        "item/1.json: refused to follow a redirect to another host: 'http://evil.example/'",
+    ),
+    (
+        errors.ProxyFailed("item/1.json", "proxy.example:3128", 502),
+        "item/1.json: the proxy proxy.example:3128 answers HTTP 502",
+    ),
+    (
+        errors.ProxyFailed("item/1.json", "proxy.example:80", 407),
+        "item/1.json: the proxy proxy.example:80 answers HTTP 407: it wants a user and a password",
     ),
     (errors.MalformedItem("item/1.json", "odd"), "item/1.json: odd"),
     (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not now)"),
     (
         errors.BadProxy("socks5://me:secret@proxy.example"),
-        "the proxy 'socks5://...@proxy.example' in the environment is not an http:// address",
+        "the proxy '...@proxy.example' in the environment is not an http:// address",
     ),
     (errors.FetchLimitExceeded(9), "the limit of 9 fetches is used up"),
     (
