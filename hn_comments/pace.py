@@ -34,8 +34,9 @@ CUT = 0.85
 HALF = 0.5
 AT_ONCE = 1.0
 
-# Seconds of pause from which on the server counts in windows, and has just told us so.
-WINDOW = 10.0
+# Seconds of pause from which on the rate is measured with the pause in it: a server that
+# counts in windows allows no more than that.
+PAUSED = 0.5
 
 # Requests a second at the first cut, and at any, at least.
 FIRST_CEILING = 10.0
@@ -154,8 +155,7 @@ class Pace:
         """
         Return below which share of the ceiling a cut does not bring it.
         """
-        paused = self._began_at - self._cut_at
-        if paused > WINDOW and now - self._began_at < MEASURED:
+        if self._began_at - self._cut_at > PAUSED and now - self._began_at < MEASURED:
             return 0.0
         return HALF if now - self._began_at < AT_ONCE else CUT
 
