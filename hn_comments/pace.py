@@ -25,6 +25,12 @@ MAX_MEASURED = 2000
 # a time to wait is a limit by itself.)
 WEATHER = 50
 
+# Two refusals below this share of the ceiling are weather, too, and above it the ceiling
+# stays where it was, as long as no more than so many of the last answers were refused.
+# Without, a server that fails at random, at any rate, would be asked ever more slowly.
+HIGH = 0.9
+MILD = 0.25
+
 # Share of the ceiling at which the curve starts after a cut, and below which the cut does
 # not bring the ceiling.
 CUT = 0.85
@@ -82,8 +88,8 @@ class Pace:
         self._heard_at = float("-inf")
         self._accepted = self._accepted_since_cut = 0
         self._recent: deque[float] = deque(maxlen=MAX_MEASURED)
-        # For how many more answers a refusal is remembered that led to nothing.
-        self._suspicion = 0
+        # Refusals that led to nothing yet, and for how many more answers they are remembered.
+        self._suspicion = self._refused = 0
         # The last one and the one before.
         self._cycles: deque[Cycle] = deque(maxlen=2)
 
@@ -131,20 +137,41 @@ class Pace:
         self._cycles = deque(moved, maxlen=2)
 
     def _learn(self, now: float, pause: float) -> None:
+        if self._suspicion <= 0:
+            self._suspicion = WEATHER
+            self._refused = 0
+        self._refused += 1
+        certain = self._refused > 1 or pause > 0
         if self.outage or (self.ceiling is not None and not self._accepted_since_cut):
-            self.outage = True
+            self.outage = self.outage or certain
             self._heard_at = now
-        elif pause or self._suspicion > 0:
+        elif certain and (pause or self._is_limit(now)):
             self._cut(now)
             self._k = max(self._k, min(PAUSES * pause, MAX_K))
-        else:
-            self._suspicion = WEATHER
+
+    def _is_limit(self, now: float) -> bool:
+        """
+        Return whether refusals tell of the rate: where it is high, or where they are many.
+        """
+        rate = self.rate(now)
+        if rate is None or self.ceiling is None or rate >= HIGH * self.ceiling:
+            return True
+        return self._refused > 2 and not self._is_mild
+
+    @property
+    def _is_mild(self) -> bool:
+        """
+        Whether most of the last answers were none of the refusals that are remembered.
+        """
+        return self._refused <= MILD * (WEATHER - self._suspicion + self._refused)
 
     def _cut(self, now: float) -> None:
         found = self._measure(now)
         rate = self.rate(now)
         if rate is None or self.ceiling is None:
             found = max(found, FIRST_CEILING)
+        elif self._suspicion > 0 and self._is_mild:
+            found = rate
         else:
             found = min(rate, max(found, self._floor(now) * self.ceiling))
         if now - self._cut_at > AT_ONCE:
@@ -193,5 +220,5 @@ class Pace:
         self._k = min(2 * self._k, MAX_K) if same else MIN_K
         self.ceiling = found
         self._cut_at = self._began_at = self._heard_at = now
-        self._accepted_since_cut = self._suspicion = 0
+        self._accepted_since_cut = self._suspicion = self._refused = 0
         logger.debug("The server seems to allow %.1f requests a second", found)
