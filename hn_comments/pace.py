@@ -71,6 +71,36 @@ class Cycle(NamedTuple):
     k: float
 
 
+class Suspicion:
+    """
+    The refusals that led to nothing yet, remembered for so many answers.
+    """
+
+    def __init__(self) -> None:
+        self.refused = 0
+        self._answers = 0
+
+    def grow(self) -> None:
+        self._answers += self.refused > 0
+        self.refused += 1
+
+    def fade(self) -> None:
+        if self.refused:
+            self._answers += 1
+            if self._answers >= WEATHER:
+                self.clear()
+
+    def clear(self) -> None:
+        self.refused = self._answers = 0
+
+    @property
+    def is_mild(self) -> bool:
+        """
+        Whether few of the answers since the first of them were refusals.
+        """
+        return 0 < self.refused <= MILD * (self._answers + 1)
+
+
 class Pace:
     """
     The rate of sending, learned from what was accepted and what was refused, and when.
@@ -88,8 +118,7 @@ class Pace:
         self._heard_at = float("-inf")
         self._accepted = self._accepted_since_cut = 0
         self._recent: deque[float] = deque(maxlen=MAX_MEASURED)
-        # Refusals that led to nothing yet, and for how many more answers they are remembered.
-        self._suspicion = self._refused = 0
+        self._suspicion = Suspicion()
         # The last one and the one before.
         self._cycles: deque[Cycle] = deque(maxlen=2)
 
@@ -111,7 +140,7 @@ class Pace:
             self._begin_cycle(now)
         self._accepted += 1
         self._accepted_since_cut += 1
-        self._suspicion -= 1
+        self._suspicion.fade()
         self._recent.append(now)
         if self.outage:
             self._end_outage(now)
@@ -137,11 +166,8 @@ class Pace:
         self._cycles = deque(moved, maxlen=2)
 
     def _learn(self, now: float, pause: float) -> None:
-        if self._suspicion <= 0:
-            self._suspicion = WEATHER
-            self._refused = 0
-        self._refused += 1
-        certain = self._refused > 1 or pause > 0
+        self._suspicion.grow()
+        certain = self._suspicion.refused > 1 or pause > 0
         if self.outage or (self.ceiling is not None and not self._accepted_since_cut):
             self.outage = self.outage or certain
             self._heard_at = now
@@ -156,35 +182,21 @@ class Pace:
         rate = self.rate(now)
         if rate is None or self.ceiling is None or rate >= HIGH * self.ceiling:
             return True
-        return self._refused > 2 and not self._is_mild
-
-    @property
-    def _is_mild(self) -> bool:
-        """
-        Whether most of the last answers were none of the refusals that are remembered.
-        """
-        return self._refused <= MILD * (WEATHER - self._suspicion + self._refused)
+        return self._suspicion.refused > 2 and not self._suspicion.is_mild
 
     def _cut(self, now: float) -> None:
         found = self._measure(now)
         rate = self.rate(now)
         if rate is None or self.ceiling is None:
             found = max(found, FIRST_CEILING)
-        elif self._suspicion > 0 and self._is_mild:
+        elif self._suspicion.is_mild:
             found = rate
         else:
-            found = min(rate, max(found, self._floor(now) * self.ceiling))
+            share = floor_after(self._began_at - self._cut_at, now - self._began_at)
+            found = min(rate, max(found, share * self.ceiling))
         if now - self._cut_at > AT_ONCE:
             self._begin_cycle(now)
         self._settle(now, found)
-
-    def _floor(self, now: float) -> float:
-        """
-        Return below which share of the ceiling a cut does not bring it.
-        """
-        if self._began_at - self._cut_at > PAUSED and now - self._began_at < MEASURED:
-            return 0.0
-        return HALF if now - self._began_at < AT_ONCE else CUT
 
     def _measure(self, now: float) -> float:
         """
@@ -193,10 +205,7 @@ class Pace:
         # So soon after a cut or a pause, only the whole time since then tells the rate.
         if now - self._began_at < MEASURED:
             return self._accepted_since_cut / max(now - self._cut_at, 0.1)
-        recent = self._recent
-        while recent and recent[0] < now - MEASURED:
-            recent.popleft()
-        return len(recent) / max(now - recent[0], 0.1) if recent else 0.0
+        return rate_of(self._recent, now)
 
     def _end_outage(self, now: float) -> None:
         """
@@ -220,5 +229,24 @@ class Pace:
         self._k = min(2 * self._k, MAX_K) if same else MIN_K
         self.ceiling = found
         self._cut_at = self._began_at = self._heard_at = now
-        self._accepted_since_cut = self._suspicion = self._refused = 0
+        self._accepted_since_cut = 0
+        self._suspicion.clear()
         logger.debug("The server seems to allow %.1f requests a second", found)
+
+
+def rate_of(times: deque[float], now: float) -> float:
+    """
+    Return how many of the *times* there were in a second of late, and forget the older ones.
+    """
+    while times and times[0] < now - MEASURED:
+        times.popleft()
+    return len(times) / max(now - times[0], 0.1) if times else 0.0
+
+
+def floor_after(paused: float, seconds: float) -> float:
+    """
+    Return below which share of the ceiling a cut does not bring it, so soon after a pause.
+    """
+    if paused > PAUSED and seconds < MEASURED:
+        return 0.0
+    return HALF if seconds < AT_ONCE else CUT

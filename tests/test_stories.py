@@ -234,8 +234,8 @@ async def test_cancel_policy_has_stopped_everything_when_it_reports() -> None:
 
 async def test_rate_limit_ends_the_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the server has said nothing but 429 for a minute, nothing more is sent."""
-    monkeypatch.setattr("hn_comments.fetcher.MAX_REFUSED", 500 * MS)
-    async with client(front_page(20, 20), retries=0, latency=MS) as (simulator, fetcher):
+    monkeypatch.setattr("hn_comments.fetcher.MAX_REFUSED", 100 * MS)
+    async with client(front_page(2, 2), retries=0, latency=MS) as (simulator, fetcher):
         simulator.fail("item/" + str(comment_of(simulator.world, 0)), "429")
         report = await poll_once(fetcher)
         await eventually(lambda: simulator.in_flight == 0)
