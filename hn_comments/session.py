@@ -100,7 +100,19 @@ class Session:
         except aiohttp.ClientHttpProxyError as exc:
             raise ProxyFailed(path, self._proxy_name, exc.status) from exc
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise ConnectionFailed(path, describe(exc)) from exc
+            raise ConnectionFailed(path, describe(exc) + self._hint(exc, url)) from exc
+
+    def _hint(self, exc: Exception, url: URL) -> str:
+        """
+        Return what may be wrong with an address that has never answered anything.
+        """
+        # A server that speaks TLS only hangs up at our first line.
+        hung_up = isinstance(exc, aiohttp.ClientConnectionError)
+        if self._answered or url.scheme == "https" or not hung_up:
+            return ""
+        if isinstance(exc, aiohttp.ClientConnectorError):
+            return ""  # it was not even reached
+        return " (is it an https:// address?)"
 
     async def _send(self, path: str, url: URL) -> bytes | URL:
         async with self._opened.get(url, allow_redirects=False) as response:

@@ -28,6 +28,7 @@ EXAMPLES = [
         "item/1.json: the proxy proxy.example:80 answers HTTP 407: it wants a user and a password",
     ),
     (errors.MalformedItem("item/1.json", "odd"), "item/1.json: odd"),
+    (errors.StillUnreadable("item/1.json: odd"), "item/1.json: odd"),
     (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not now)"),
     (
         errors.BadProxy("socks5://me:secret@proxy.example"),
