@@ -17,6 +17,7 @@ from .errors import MalformedItem as MalformedItem
 from .errors import NoSuchItem as NoSuchItem
 from .errors import NotJSON as NotJSON
 from .errors import PollFailed as PollFailed
+from .errors import ProxyFailed as ProxyFailed
 from .errors import RateLimited as RateLimited
 from .errors import RedirectRefused as RedirectRefused
 from .errors import StillUnreadable as StillUnreadable

@@ -14,10 +14,11 @@ from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 from .errors import PollFailed
-from .fetcher import Session, URLFetcher
+from .fetcher import URLFetcher
 from .memory import Memory
 from .models import PollReport, Progress, Settings
 from .poller import Poller
+from .session import Session
 from .stories import Poll
 from .tasks import stop_tasks
 

@@ -10,7 +10,8 @@ HNCommentsError
                             5xx, or 401 on an item)
         NotJSON             ... but something else (transient)
         BodyTooLarge        ... but more bytes than we are willing to read
-        RedirectRefused     ... but a redirect to another host
+        RedirectRefused     ... but a redirect to another host, or in a circle
+        ProxyFailed         ... because the proxy would not pass it on (transient unless 407)
     MalformedItem           JSON, but not a usable item
     StillUnreadable         an item failed again and again; this time it was not asked for
     NoSuchItem              the post to count is `null`
@@ -22,7 +23,18 @@ HNCommentsError
     TooManyErrors           too many polls in a row failed
 """
 
-import re
+# Characters of what a stranger said that go into an error: enough for a sentence of theirs.
+MAX_QUOTED = 160
+
+
+def quote(text: str) -> str:
+    """
+    Return *text* from the network or the system as one short line.
+    """
+    # What is thrown away later need not be looked at.
+    line = " ".join(text[: 4 * MAX_QUOTED].split())
+    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    return line if len(line) <= MAX_QUOTED else f"{line[: MAX_QUOTED - 3]}..."
 
 
 class HNCommentsError(Exception):
@@ -38,9 +50,9 @@ class FetchError(HNCommentsError):
 
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
-        self.problem = problem
+        self.problem = quote(problem)
         self.tries = 1
-        super().__init__(path, problem)
+        super().__init__(path, self.problem)
 
     def __str__(self) -> str:
         tries = f" ({self.tries} tries)" if self.tries > 1 else ""
@@ -49,12 +61,12 @@ class FetchError(HNCommentsError):
 
 class FetchTimeout(FetchError):
     """
-    No complete answer came within *seconds*.
+    No complete answer came within *seconds*, and perhaps a *hint* why not.
     """
 
-    def __init__(self, path: str, seconds: float) -> None:
+    def __init__(self, path: str, seconds: float, hint: str = "") -> None:
         self.seconds = seconds
-        super().__init__(path, f"no answer within {seconds:g} seconds")
+        super().__init__(path, f"no answer within {seconds:g} seconds{hint}")
 
 
 class ConnectionFailed(FetchError):
@@ -86,6 +98,13 @@ class BadStatus(FetchError):
         """
         return self.status in {420, 429} or (self.status == 503 and self.retry_after is not None)
 
+    @property
+    def is_overload(self) -> bool:
+        """
+        Whether it may be the number of requests that broke it, too: a 503 says no more.
+        """
+        return self.asks_to_wait or self.status == 503
+
 
 class NotJSON(FetchError):
     """
@@ -108,12 +127,24 @@ class BodyTooLarge(FetchError):
 
 class RedirectRefused(FetchError):
     """
-    The answer is a redirect to *location*, which is not on the same host, or one too many.
+    The answer is a redirect to *location*, which is not followed: *why*.
     """
 
-    def __init__(self, path: str, location: str) -> None:
+    def __init__(self, path: str, location: str, why: str) -> None:
         self.location = location
-        super().__init__(path, f"refused to follow a redirect to {location!r}")
+        super().__init__(path, f"refused to follow a redirect {why}: {quote(location)[:80]!r}")
+
+
+class ProxyFailed(FetchError):
+    """
+    The *proxy*, an address without a password, answered *status* instead of passing it on.
+    """
+
+    def __init__(self, path: str, proxy: str, status: int) -> None:
+        self.proxy = proxy
+        self.status = status
+        hint = ": it wants a user and a password" if status == 407 else ""
+        super().__init__(path, f"the proxy {proxy} answers HTTP {status}{hint}")
 
 
 class MalformedItem(HNCommentsError):
@@ -123,8 +154,8 @@ class MalformedItem(HNCommentsError):
 
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
-        self.problem = problem
-        super().__init__(f"{path}: {problem}")
+        self.problem = quote(problem)
+        super().__init__(f"{path}: {self.problem}")
 
 
 class StillUnreadable(HNCommentsError):
@@ -154,8 +185,9 @@ class BadProxy(HNCommentsError):
 
     def __init__(self, proxy: str) -> None:
         self.proxy = proxy
-        shown = re.sub("//.*@", "//...@", proxy)  # not the password
-        super().__init__(f"the proxy {shown!r} in the environment is not an http:// address")
+        # Not the password, wherever it stands.
+        shown = f"...@{proxy.rpartition('@')[2]}" if "@" in proxy else proxy
+        super().__init__(f"the proxy {quote(shown)!r} in the environment is not an http:// address")
 
 
 class FetchLimitExceeded(HNCommentsError):
@@ -170,7 +202,7 @@ class FetchLimitExceeded(HNCommentsError):
 
 class RateLimited(HNCommentsError):
     """
-    The server went on asking us to wait until the retries were used up: leave it alone.
+    For a minute the server refused whatever we asked: leave it alone.
     """
 
     def __init__(self, refusal: BadStatus) -> None:

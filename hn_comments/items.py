@@ -15,16 +15,22 @@ MAX_TIME = 253_402_300_799
 MAX_ID = 2**63 - 1
 
 
+# Direct replies of one item at most: ten times what any has.
+MAX_KIDS = 50_000
+
+
 def parse_ids(path: str, value: Any) -> tuple[int, ...]:
     """
     Return *value* as item ids, if it is a list of positive integers.
     """
     if not isinstance(value, list):
         raise MalformedItem(path, "the ids are not a list")
+    if len(value) > MAX_KIDS:
+        raise MalformedItem(path, f"{len(value)} ids are more than {MAX_KIDS}")
     for item_id in value:
         # Not isinstance: True is an int as well.
         if type(item_id) is not int or not 0 < item_id <= MAX_ID:
-            raise MalformedItem(path, f"{str(item_id)[:40]!r} is not an item id")
+            raise MalformedItem(path, f"{name(item_id)} is not an item id")
     return tuple(value)
 
 
@@ -39,7 +45,7 @@ def parse_item(path: str, item_id: int, value: Any) -> Item | None:
     if not isinstance(value, dict):
         raise MalformedItem(path, "the answer is not an object")
     if value.get("id") != item_id:
-        raise MalformedItem(path, f"the answer is item {str(value.get('id'))[:40]}")
+        raise MalformedItem(path, f"the answer is item {name(value.get('id'))}")
     return Item(
         id=item_id,
         type=_text(value.get("type")),
@@ -55,6 +61,16 @@ def parse_item(path: str, item_id: int, value: Any) -> Item | None:
         score=_number(value.get("score")),
         descendants=_number(value.get("descendants")),
     )
+
+
+def name(value: Any) -> str:
+    """
+    Return what a message may call *value*, which can be anything that JSON can be.
+    """
+    # Nested deep enough, a list overflows the stack of repr().
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "an object"
+    return repr(value)[:40]
 
 
 def _text(value: Any) -> str | None:

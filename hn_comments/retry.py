@@ -7,7 +7,7 @@ The loop that uses both is in `fetcher`: a request is tried again where it is ma
 import random
 from collections.abc import Iterator
 
-from .errors import BadStatus, ConnectionFailed, FetchError, FetchTimeout, NotJSON
+from .errors import BadStatus, ConnectionFailed, FetchError, FetchTimeout, NotJSON, ProxyFailed
 
 
 # Seconds before the first retry: most hiccups of a loaded server are over by then.
@@ -33,6 +33,8 @@ def is_transient(error: FetchError) -> bool:
         # Hacker News has answered 401 for ordinary comments, for a while.
         refused_item = error.status == 401 and error.path.startswith("item/")
         return refused_item or error.status in TRANSIENT_STATUSES or error.status // 100 == 5
+    if isinstance(error, ProxyFailed):
+        return error.status != 407
     return isinstance(error, (FetchTimeout, ConnectionFailed, NotJSON))
 
 

@@ -224,6 +224,7 @@ class Poll:
             drift=sum(post.drift for post in posts),
             failed=failed or self.posts is None,
             error=error,
+            refused=self.fetcher.refused_counter,
             comments=self._new_comments() if self.settings.comments or self.settings.live else (),
         )
 

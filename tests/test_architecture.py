@@ -47,8 +47,12 @@ ORDER = [
     "totals",
     "proof",
     "fetcher",
+    "session",
+    "pacer",
+    "pace",
     "retry",
     "items",
+    "addresses",
 ]
 LEAVES = {"limits", "models", "errors", "tasks"}
 

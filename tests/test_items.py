@@ -1,0 +1,102 @@
+"""What the API answered is checked before it is believed."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aioresponses import aioresponses
+
+from hn_comments import (
+    Item,
+    MalformedItem,
+    Session,
+    Settings,
+    URLFetcher,
+)
+
+from .support import MockedResponse
+
+
+URL = "http://127.0.0.1:9/v0"
+
+
+@pytest.fixture
+def mocked() -> Iterator[aioresponses]:
+    with aioresponses() as mock:
+        yield mock
+
+
+@asynccontextmanager
+async def mocked_fetcher(**settings: Any) -> AsyncIterator[URLFetcher]:
+    async with Session(Settings(api_url=URL, **settings)) as session:
+        yield URLFetcher(session)
+
+
+def answer(mock: aioresponses, path: str, **kwargs: Any) -> None:
+    mock.get(f"{URL}/{path}", response_class=MockedResponse, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        7,
+        "item",
+        [1],
+        {},
+        {"id": 2},
+        {"id": "1"},
+        {"id": 1, "kids": None},
+        {"id": 1, "kids": {"0": 2}},
+        {"id": 1, "kids": [0]},
+        {"id": 1, "kids": [-2]},
+        {"id": 1, "kids": ["2"]},
+        {"id": 1, "kids": [True]},
+        {"id": 1, "kids": [2.0]},
+        {"id": 1, "kids": [2**63]},
+        {"id": 1, "kids": [None]},
+    ],
+)
+async def test_malformed_items(mocked: aioresponses, value: object) -> None:
+    """What breaks the API's rules is never followed, nor asked for again."""
+    answer(mocked, "item/1.json", payload=value)
+
+    async with mocked_fetcher() as fetcher:
+        with pytest.raises(MalformedItem, match=r"^item/1\.json: "):
+            await fetcher.fetch_item(1)
+
+    assert fetcher.fetch_counter == 1
+
+
+async def test_other_fields_are_checked_too(mocked: aioresponses) -> None:
+    """A title that is no text is no title; the count does not depend on it."""
+    answer(
+        mocked,
+        "item/1.json",
+        payload={"id": 1, "title": 7, "by": None, "score": "9", "descendants": True, "dead": 1},
+    )
+
+    async with mocked_fetcher() as fetcher:
+        assert await fetcher.fetch_item(1) == Item(id=1)
+
+
+async def test_item_keeps_what_is_used(mocked: aioresponses) -> None:
+    """All fields that a report shows."""
+    fields = {
+        "id": 8863,
+        "kids": [9224, 8917],
+        "by": "dhouston",
+        "title": "My YC app: Dropbox",
+        "url": "http://www.getdropbox.com/u/2/screencast.html",
+        "score": 111,
+        "descendants": 71,
+        "time": 1175714200,
+        "type": "story",
+        "text": "<p>Hello",
+    }
+    answer(mocked, "item/8863.json", payload={**fields, "unknown": 1})
+
+    async with mocked_fetcher() as fetcher:
+        item = await fetcher.fetch_item(8863)
+
+    assert item == Item(**{**fields, "kids": (9224, 8917)})  # type: ignore[arg-type]

@@ -1,0 +1,366 @@
+"""
+The queue for requests, in virtual time: an event loop whose clock jumps to the next timer.
+
+So an hour below a limit is a second of testing, and comes out the same each time.
+"""
+
+import asyncio
+import random
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yarl import URL
+
+from hn_comments import (
+    BadStatus,
+    FetchLimitExceeded,
+    RateLimited,
+    Session,
+    Settings,
+    URLFetcher,
+)
+from hn_comments.pacer import Pacer
+from hn_comments.session import retry_after
+from hn_comments.simulator.limit import Limit
+
+from .support import MS
+
+
+T = TypeVar("T")
+
+LATENCY = 50 * MS
+
+
+class Jumps(selectors.DefaultSelector):
+    """A selector that does not wait: the time it should have waited has passed."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        assert timeout is not None, "nothing is left to wait for"
+        self.now += max(timeout, 0.0)
+        return super().select(0)
+
+
+class Server(Session):
+    """A session whose server is a limit and a latency, and which notes what was sent when."""
+
+    def __init__(self, limit: Callable[[], Limit] | None = None, **chosen: Any) -> None:
+        super().__init__(Settings(**chosen))
+        self.limit = limit() if limit else None
+        self.random = random.Random(1)
+        self.sent: list[float] = []
+        self.refused: list[float] = []
+        self.in_flight = self.max_in_flight = 0
+
+    async def get(self, path: str, url: URL) -> bytes | URL:  # noqa: ARG002
+        clock = asyncio.get_running_loop().time
+        self.sent.append(clock())
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(LATENCY * self.random.uniform(0.8, 1.2))
+        finally:
+            self.in_flight -= 1
+        wait = self.limit.take() if self.limit else 0.0
+        if wait and self.limit:
+            self.refused.append(clock())
+            value = self.limit.headers(wait).get("Retry-After")
+            raise BadStatus(path, self.limit.status, retry_after(value))
+        return b"null"
+
+
+async def walk(session: Session, items: int) -> URLFetcher:
+    fetcher = URLFetcher(session)
+    await asyncio.gather(*(fetcher.fetch("item/1.json") for _ in range(items)))
+    return fetcher
+
+
+def virtually(run: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, float]:
+    """Return what *run* returns, and how many seconds it took by its own clock."""
+    jumps = Jumps()
+    loop = asyncio.SelectorEventLoop(jumps)
+    loop.set_debug(enabled=False)  # -X dev makes it three times slower
+    loop.time = lambda: jumps.now  # type: ignore[method-assign]
+    try:
+        return loop.run_until_complete(run()), jumps.now
+    finally:
+        loop.close()
+
+
+def limit(rate: float, **given: Any) -> Callable[[], Limit]:
+    """Return what makes a limit by the clock of the running loop."""
+    return lambda: Limit(rate, clock=asyncio.get_running_loop().time, **given)
+
+
+@pytest.mark.parametrize(
+    ("rate", "given"),
+    [
+        (20, {"retry_after": "none"}),
+        (20, {"retry_after": "right"}),
+        (50, {"retry_after": "0", "burst": 5}),
+        (50, {"retry_after": "none", "status": 503}),
+        (100, {"retry_after": "none", "status": 420, "window": 1.0}),
+        (1200, {"retry_after": "right", "window": 60.0}),
+        (1200, {"retry_after": "none", "window": 60.0}),
+        pytest.param(600, {"retry_after": "none", "window": 60.0}, marks=pytest.mark.long),
+        pytest.param(300, {"retry_after": "right"}, marks=pytest.mark.long),
+    ],
+)
+def test_walk_ends_exact_at_the_rate_that_is_allowed(rate: float, given: dict[str, Any]) -> None:
+    """Every item is there in the end, at 0.8 of the rate, and at most one in twenty refused."""
+    per_second = rate / given.get("window", 1.0)
+    # A hundred are in flight when a server first refuses, so it takes some thousands.
+    items = int(max(2000, 30 * per_second, 5 * rate if "window" in given else 0))
+
+    async def run() -> URLFetcher:
+        return await walk(Server(limit(rate, **given)), items)
+
+    fetcher, seconds = virtually(run)
+
+    assert items / seconds > 0.8 * per_second
+    assert fetcher.fetch_counter - items < 0.05 * fetcher.fetch_counter
+    if given.get("status") != 503:
+        assert fetcher.refused_counter == fetcher.fetch_counter - items
+
+
+def test_limit_that_halves_and_recovers_is_followed() -> None:
+    """Down within seconds, and up again."""
+
+    async def run() -> tuple[Server, float]:
+        server = Server(limit(50, retry_after="none"))
+        assert server.limit is not None
+        walking = asyncio.create_task(walk(server, 4000))
+        for rate in (25, 50):
+            await asyncio.sleep(30)
+            server.limit.rate = rate
+        fetcher = await walking
+        return server, fetcher.fetch_counter
+
+    (server, fetches), seconds = virtually(run)
+
+    assert 0.8 * (30 * 50 + 30 * 25 + (seconds - 60) * 50) < 4000
+    assert len(server.refused) < 0.05 * fetches
+
+
+def test_two_programs_share_a_limit() -> None:
+    """Neither starves, and together they use it."""
+
+    async def run() -> tuple[float, float]:
+        first = Server(limit(50, retry_after="none"))
+        second = Server(lambda: first.limit)  # type: ignore[arg-type, return-value]
+        clock = asyncio.get_running_loop().time
+
+        async def timed(server: Server) -> float:
+            await walk(server, 1000)
+            return clock()
+
+        return await asyncio.gather(timed(first), timed(second))
+
+    ends, seconds = virtually(run)
+
+    assert 2000 / seconds > 0.8 * 50
+    assert min(ends) > 0.5 * max(ends)
+
+
+def test_without_refusals_nothing_is_held_back() -> None:
+    """In flight from ten, doubling with each round trip, up to the limit."""
+
+    async def run() -> Server:
+        server = Server(connections=100)
+        await walk(server, 2000)
+        return server
+
+    server, seconds = virtually(run)
+
+    assert server.max_in_flight == 100
+    assert sum(sent == 0 for sent in server.sent) == 10
+    # 20 rounds of a hundred, and some for the start.
+    assert seconds < 26 * LATENCY
+
+
+def test_one_refusal_among_many_answers_is_weather() -> None:
+    """It is asked again, and slows nothing down."""
+
+    class Once(Server):
+        async def get(self, path: str, url: URL) -> bytes | URL:
+            answer = await super().get(path, url)
+            if len(self.sent) == 500:
+                raise BadStatus(path, 429)
+            return answer
+
+    async def run() -> int:
+        server = Once(connections=100)
+        return (await walk(server, 2000)).refused_counter
+
+    refused, seconds = virtually(run)
+
+    assert refused == 1
+    assert seconds < 30 * LATENCY
+
+
+def test_retry_after_pauses_all_requests_even_the_last_one() -> None:
+    """Also with --retries 0, and for a minute at most; then not all leave at once."""
+
+    class Paused(Server):
+        async def get(self, path: str, url: URL) -> bytes | URL:
+            answer = await super().get(path, url)
+            if len(self.sent) == 200:
+                raise BadStatus(path, 429, 1e9)
+            return answer
+
+    async def run() -> Server:
+        server = Paused(retries=0)
+        await walk(server, 1000)
+        return server
+
+    server, _ = virtually(run)
+
+    (gap, before, after) = max(
+        (after - before, before, after)
+        for before, after in zip(server.sent, server.sent[1:], strict=False)
+    )
+    assert 59.9 < gap < 60.1
+    assert server.sent[199] <= before + LATENCY
+    assert sum(after <= sent < after + LATENCY / 2 for sent in server.sent) <= 10
+
+
+def test_minute_of_nothing_but_refusals_ends_the_poll() -> None:
+    """Nobody is hammered: some twenty requests in that minute, not thousands."""
+
+    async def run() -> Server:
+        server = Server(limit(1, burst=0.0, window=1e9, retry_after="none"))
+        fetcher = URLFetcher(server)
+        await fetcher.fetch("topstories.json")
+        with pytest.raises(RateLimited):
+            await asyncio.gather(*(fetcher.fetch("item/1.json") for _ in range(500)))
+        return server
+
+    server, seconds = virtually(run)
+
+    assert 60 <= seconds < 75
+    assert len(server.sent) < 100
+
+
+def test_item_that_alone_is_refused_costs_itself_only() -> None:
+    """While others are answered, its refusals are bounded, and then it is an error."""
+
+    class Spiteful(Server):
+        async def get(self, path: str, url: URL) -> bytes | URL:
+            answer = await super().get(path, url)
+            if path == "item/666.json":
+                raise BadStatus(path, 429)
+            return answer
+
+    async def run() -> URLFetcher:
+        fetcher = URLFetcher(Spiteful())
+
+        async def others() -> None:
+            while True:
+                await fetcher.fetch("item/1.json")
+                await asyncio.sleep(1)
+
+        other = asyncio.create_task(others())
+        with pytest.raises(BadStatus, match="429"):
+            await fetcher.fetch("item/666.json")
+        other.cancel()
+        return fetcher
+
+    fetcher, _ = virtually(run)
+
+    assert fetcher.refused_counter == 21
+
+
+def test_budget_ends_those_who_wait_for_their_turn_at_once() -> None:
+    """A thousand waiting at five a second do not take minutes to learn that it is over."""
+
+    async def run() -> None:
+        server = Server(limit(5, retry_after="none"))
+        await walk(server, 100)
+        fetcher = URLFetcher(server, max_fetches=10)
+        start = asyncio.get_running_loop().time()
+        outcomes = await asyncio.gather(
+            *(fetcher.fetch("item/1.json") for _ in range(1000)), return_exceptions=True
+        )
+        assert sum(isinstance(outcome, FetchLimitExceeded) for outcome in outcomes) >= 990
+        assert asyncio.get_running_loop().time() - start < 10
+
+    virtually(run)
+
+
+def test_curve_stands_still_while_nobody_wants_to_send() -> None:
+    """An hour's sleep is no reason to come back with a hundred at once."""
+
+    async def run() -> tuple[float | None, float | None]:
+        server = Server(limit(20, retry_after="none"))
+        await walk(server, 600)
+        clock = asyncio.get_running_loop().time
+        before = server.pacer.pace.rate(clock())
+        await asyncio.sleep(3600)
+        await walk(server, 1)
+        return before, server.pacer.pace.rate(clock())
+
+    (before, after), _ = virtually(run)
+
+    assert before is not None
+    assert after == pytest.approx(before, rel=0.05)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 400)), max_size=60),
+    st.booleans(),
+)
+def test_cancellation_at_any_moment_loses_no_place(
+    plan: list[tuple[int, int]],
+    slow: bool,  # noqa: FBT001
+) -> None:
+    """However many waited, were let in, or were under way when they were cancelled."""
+
+    async def run() -> None:
+        pacer = Pacer(3)
+
+        async def use() -> None:
+            sent_at = await pacer.enter()
+            try:
+                await asyncio.sleep(20 * MS)
+                if slow and random.Random(sent_at).random() < 0.3:
+                    pacer.refuse(sent_at, 0.05)
+                else:
+                    pacer.accept()
+            finally:
+                pacer.leave()
+
+        tasks = []
+        for start, end in plan:
+            task = asyncio.create_task(use())
+            tasks.append(task)
+            asyncio.get_running_loop().call_later(end * MS, task.cancel)
+            await asyncio.sleep(start * MS / 10)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert pacer.in_flight == 0
+        async with asyncio.timeout(300):
+            await asyncio.gather(*(use() for _ in range(10)))
+        assert pacer.in_flight == 0
+
+    virtually(run)
+
+
+def test_cancelled_in_the_moment_of_being_let_in() -> None:
+    """The place is given to the next one."""
+
+    async def run() -> None:
+        pacer = Pacer(1)
+        await pacer.enter()
+        first, second = (asyncio.create_task(pacer.enter()) for _ in range(2))
+        await asyncio.sleep(0)
+        pacer.leave()
+        first.cancel()
+        await second
+        assert pacer.in_flight == 1
+
+    virtually(run)

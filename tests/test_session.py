@@ -1,0 +1,195 @@
+"""One GET: every way in which it can fail has one sentence."""
+
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+from aiohttp import web
+from aioresponses import aioresponses
+
+from hn_comments import (
+    BodyTooLarge,
+    CertificateInvalid,
+    ConnectionFailed,
+    Item,
+    RedirectRefused,
+    Session,
+    Settings,
+    URLFetcher,
+)
+from hn_comments.session import MAX_BODY, retry_after
+
+from .support import MockedResponse, client, thread
+
+
+URL = "http://127.0.0.1:9/v0"
+
+
+@pytest.fixture
+def mocked() -> Iterator[aioresponses]:
+    with aioresponses() as mock:
+        yield mock
+
+
+@asynccontextmanager
+async def mocked_fetcher(**settings: Any) -> AsyncIterator[URLFetcher]:
+    async with Session(Settings(api_url=URL, **settings)) as session:
+        yield URLFetcher(session)
+
+
+def answer(mock: aioresponses, path: str, **kwargs: Any) -> None:
+    mock.get(f"{URL}/{path}", response_class=MockedResponse, **kwargs)
+
+
+async def test_requests_say_who_we_are_and_want_plain_json() -> None:
+    """The API's owners can see who polls, and a compressed bomb is never unpacked."""
+    seen: list[dict[str, str]] = []
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        seen.append(dict(request.headers))
+        return web.json_response(None)
+
+    async with server(handle) as url, Session(Settings(api_url=url)) as session:
+        await URLFetcher(session).fetch("x.json")
+
+    assert seen[0]["User-Agent"] == "hn-comments/0.1.0"
+    assert seen[0]["Accept-Encoding"] == "identity"
+
+
+@asynccontextmanager
+async def server(handle: Any, ssl_context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Serve one handler on a free port."""
+    runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=ssl_context).start()
+    try:
+        yield f"http{'s' if ssl_context else ''}://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        aiohttp.ServerDisconnectedError(),
+        aiohttp.ClientPayloadError("broke off"),
+        aiohttp.ClientOSError(104, "reset"),
+        ConnectionResetError(104, "reset"),
+        OSError(101, "unreachable"),
+    ],
+)
+async def test_broken_connections_become_one_error(mocked: aioresponses, error: Exception) -> None:
+    """Callers need not know what aiohttp, ssl and the kernel each call it."""
+    answer(mocked, "x.json", exception=error)
+
+    async with mocked_fetcher(retries=0) as fetcher:
+        with pytest.raises(ConnectionFailed) as caught:
+            await fetcher.fetch("x.json")
+
+    assert caught.value.__cause__ is error
+    assert len(str(caught.value)) > len("x.json: ")
+
+
+async def test_refused_connection_is_told_plainly() -> None:
+    """Where we tried to connect, and what the system said."""
+    async with Session(Settings(api_url="http://127.0.0.1:1/v0", retries=0)) as session:
+        with pytest.raises(ConnectionFailed, match=r"cannot connect to 127\.0\.0\.1:1: \w+"):
+            await URLFetcher(session).fetch("x.json")
+
+
+async def test_invalid_certificate_is_final() -> None:
+    """Another try would not make it valid, and nothing is sent to who knows whom."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+
+    async with server(web.Response, context) as url, Session(Settings(api_url=url)) as session:
+        fetcher = URLFetcher(session)
+        with pytest.raises(CertificateInvalid, match=r"x\.json: .*certificate verify failed"):
+            await fetcher.fetch("x.json")
+
+    assert (fetcher.fetch_counter, fetcher.retry_counter) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("2", 2.0),
+        ("0", 0.0),
+        ("-1", None),
+        ("nan", None),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 0.0),
+    ],
+)
+def test_retry_after_header(value: str | None, seconds: float | None) -> None:
+    """Seconds or a date; anything else is ignored."""
+    assert retry_after(value) == seconds
+
+
+def test_retry_after_date_in_the_future() -> None:
+    """A date is as many seconds as it is away."""
+    seconds = retry_after(formatdate(time.time() + 30, usegmt=True))
+
+    assert seconds is not None
+    assert 25 < seconds < 31
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_large_body_is_refused(chunked: bool) -> None:  # noqa: FBT001
+    """With or without a Content-Length that admits it."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        if chunked:
+            response.enable_chunked_encoding()
+        else:
+            response.content_length = MAX_BODY + 1
+        await response.prepare(request)
+        for _ in range(1 + (MAX_BODY >> 20)):
+            await response.write(b" " * (1 << 20))
+        return response
+
+    async with server(handle) as url, Session(Settings(api_url=url)) as session:
+        fetcher = URLFetcher(session)
+        with pytest.raises(BodyTooLarge):
+            await fetcher.fetch("x.json")
+
+    assert fetcher.fetch_counter == 1
+
+
+@pytest.mark.parametrize(
+    "location", ["http://evil.example/v0/x.json", "ftp://127.0.0.1/x", "http://[bad", "x.json"]
+)
+async def test_other_redirects_are_refused(mocked: aioresponses, location: str) -> None:
+    """Another host, another protocol, nonsense, and a loop."""
+    mocked.get(
+        f"{URL}/x.json",
+        status=302,
+        headers={"Location": location},
+        response_class=MockedResponse,
+        repeat=True,
+    )
+
+    async with mocked_fetcher() as fetcher:
+        with pytest.raises(RedirectRefused):
+            await fetcher.fetch("x.json")
+
+    assert fetcher.fetch_counter <= 3
+
+
+async def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulator answers as a proxy for a host that does not exist."""
+    async with client(thread({1: [2]})) as (simulator, _):
+        monkeypatch.setenv("http_proxy", simulator.url.removesuffix("/v0"))
+        monkeypatch.delenv("no_proxy", raising=False)
+
+        async with Session(Settings(api_url="http://hn.invalid/v0")) as session:
+            assert await URLFetcher(session).fetch_item(1) == Item(id=1, type="story", kids=(2,))
