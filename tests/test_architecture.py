@@ -29,6 +29,7 @@ ORDER = [
     "session",
     "pacer",
     "pace",
+    "deadlines",
     "retry",
     "items",
     "addresses",
