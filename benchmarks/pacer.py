@@ -147,7 +147,7 @@ def how_many(rate: float, kind: str) -> int:
     """
     Return items enough for a minute at least, and for three windows.
     """
-    return int(max(3000, (180 if kind == "window 60 s" else 30) * rate))
+    return int(max(3000, (180 if kind == "window 60 s" else 60) * rate))
 
 
 def cell(outcome: Outcome, allowed: float) -> str:

@@ -50,9 +50,9 @@ MIN_CEILING = 0.5
 
 # K: seconds until the curve is back at the ceiling. It doubles while one probe after another
 # finds the same ceiling, give or take `SAME`, and is as long as so many pauses at least.
-MIN_K = 3.0
+MIN_K = 2.0
 MAX_K = 20.0
-PAUSES = 3.0
+PAUSES = 2.0
 SAME = 0.15
 
 # Seconds above the ceiling for the first 15 percent, however long K is: a limit that was

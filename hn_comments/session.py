@@ -12,11 +12,11 @@ from email.utils import parsedate_to_datetime
 from typing import Self
 
 import aiohttp
-import async_timeout
 from yarl import URL
 
 from . import __version__
 from .addresses import proxy_for
+from .deadlines import Deadlines
 from .errors import (
     BadStatus,
     BodyTooLarge,
@@ -50,6 +50,7 @@ class Session:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self.pacer = Pacer(self.settings.connections)
+        self._deadlines = Deadlines(self.settings.fetch_timeout)
         self._http: aiohttp.ClientSession | None = None
         self._proxy: URL | None = None
         # Whether the server has ever answered anything.
@@ -76,6 +77,7 @@ class Session:
 
     async def __aexit__(self, *_: object) -> None:
         self.pacer.close()
+        self._deadlines.close()
         http, self._http = self._http, None
         if http is not None:
             await http.close()
@@ -87,13 +89,13 @@ class Session:
         Raises:
             FetchError: whatever went wrong, in one sentence.
         """
-        timeout = self.settings.fetch_timeout
         try:
-            async with async_timeout.timeout(timeout):
+            with self._deadlines.start():
                 return await self._send(path, url)
         except TimeoutError as exc:
             # A server that speaks no TLS may wait for the rest of our first line.
             tls = url.scheme == "https" and not self._answered
+            timeout = self.settings.fetch_timeout
             raise FetchTimeout(path, timeout, ", nor ever (is it https?)" if tls else "") from exc
         except aiohttp.ClientConnectorCertificateError as exc:
             raise CertificateInvalid(path, str(exc.certificate_error)) from exc

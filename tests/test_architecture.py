@@ -50,6 +50,7 @@ ORDER = [
     "session",
     "pacer",
     "pace",
+    "deadlines",
     "retry",
     "items",
     "addresses",

@@ -1,0 +1,82 @@
+"""One timer for many time limits: each ends what it should, and nothing else."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from hn_comments.deadlines import Deadlines
+
+from .support import MS, eventually
+
+
+async def under(deadlines: Deadlines, work: Coroutine[Any, Any, str]) -> str:
+    with deadlines.start():
+        return await work
+
+
+async def test_late_ones_time_out_and_quick_ones_do_not() -> None:
+    """Each after its own start, although there is one timer."""
+    deadlines = Deadlines(100 * MS)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+
+    async def late(delay: float) -> float:
+        await asyncio.sleep(delay)
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            await under(deadlines, asyncio.sleep(10_000 * MS, "late"))
+        return loop.time() - began
+
+    quick = under(deadlines, asyncio.sleep(10 * MS, "quick"))
+    took = await asyncio.gather(late(0), late(40 * MS), late(150 * MS), quick)
+
+    assert took[3] == "quick"
+    assert all(seconds > 90 * MS for seconds in took[:3])
+    assert loop.time() - start < 5000 * MS
+    assert not deadlines.running
+
+
+async def test_cancellation_from_elsewhere_is_not_a_timeout() -> None:
+    """Also in the very moment in which the time is over."""
+    deadlines = Deadlines(20 * MS)
+    early = asyncio.create_task(under(deadlines, asyncio.sleep(10_000 * MS, "x")))
+    await asyncio.sleep(0)
+    early.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await early
+
+    both = asyncio.create_task(under(deadlines, asyncio.sleep(10_000 * MS, "x")))
+    await eventually(both.cancelling)
+    both.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await both
+    assert not deadlines.running
+
+
+async def test_result_in_the_last_moment_is_kept() -> None:
+    """A block that ends although it was cancelled has ended."""
+    deadlines = Deadlines(20 * MS)
+
+    async def stubborn() -> str:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(10_000 * MS)
+        return "done"
+
+    assert await under(deadlines, stubborn()) == "done"
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+
+async def test_close_leaves_no_timer() -> None:
+    """A session that is closed leaves nothing in the loop."""
+    deadlines = Deadlines(50 * MS)
+    with deadlines.start():
+        pass
+    deadlines.close()
+
+    with pytest.raises(TimeoutError):
+        await under(deadlines, asyncio.sleep(10_000 * MS, "x"))
