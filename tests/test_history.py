@@ -530,7 +530,7 @@ async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None
     """What was printed is in it, and the next run starts from there."""
     moments = random.Random(3)
     printed = 0
-    for _ in range(4):
+    for _ in range(3):
         process = await asyncio.create_subprocess_exec(
             *COMMAND, "--api-url", url, "--history", path, "--period", "0.05", "--format", "json",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
