@@ -107,7 +107,7 @@ class Archive:
         stored = Stored(*found) if found else None
         stale = [] if tree.settled else sorted(find_stale(tree))
         if stored is None or tree not in self.based:
-            if stored is not None and stale:
+            if stored is not None and not tree.settled:
                 return  # what is in the file is worth more than what was half read
             self.connection.execute(
                 "INSERT INTO stories (story_id, first_seen, last_seen) VALUES (?, ?, ?)"
