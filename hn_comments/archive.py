@@ -107,7 +107,7 @@ class Archive:
         stored = Stored(*found) if found else None
         stale = [] if tree.settled else sorted(find_stale(tree))
         if stored is None or tree not in self.based:
-            if stored is not None and stale:
+            if stored is not None and not tree.settled:
                 return  # what is in the file is worth more than what was half read
             self.connection.execute(
                 "INSERT INTO stories (story_id, first_seen, last_seen) VALUES (?, ?, ?)"
@@ -118,7 +118,7 @@ class Archive:
         else:
             self._write_changes(tree)
             if stored.writer != self.writer:
-                if tree.unsaved and self._has_orphans(post_id):
+                if tree.unsaved and has_orphans(self.connection, post_id):
                     self._write_whole(tree)
                 elif upto >= self.based[tree]:
                     upto, stale = merge(stored, upto, stale)
@@ -159,33 +159,9 @@ class Archive:
             ),
         )  # fmt: skip
 
-    def _has_orphans(self, post_id: int) -> bool:
-        return self.connection.execute(FIND_ORPHAN, {"id": post_id}).fetchone() is not None
-
     def _write_row(self, discussion: Discussion, upto: int, stale: Sequence[int]) -> None:
-        tree, proof, item = discussion.tree, discussion.proof, discussion.item
-        values = {
-            "story_id": tree.post_id,
-            "writer": self.writer,
-            "upto": upto,
-            "known": tree.known,
-            "walking": discussion.before is not None,
-            "stale": json.dumps(stale),
-            "unlisted": json.dumps(sorted(tree.unlisted)),
-            "again": json.dumps([(i, to_text(t), far) for i, (t, far) in discussion.again.items()]),
-            "descendants": item.descendants if item else None,
-            "live": proof.live,
-            "past": json.dumps([(live, to_text(until)) for live, until in proof.past]),
-            "gap": proof.gap,
-            "lags": proof.lags,
-            "doubted": proof.doubted,
-            "patience": proof.patience,
-            "walk_again_at": to_text(proof.walk_again_at or None),
-            "seen_at": to_text(tree.nodes[tree.post_id].read_at or None),
-            "walked_at": to_text(discussion.walked_at or None),
-            "checked_at": to_text(discussion.checked_at or None),
-            "listed_at": to_text(discussion.listed_at or None),
-        }
+        values = {**describe(discussion), "writer": self.writer, "upto": upto}
+        values["stale"] = json.dumps(stale)
         columns, places = ", ".join(values), ", ".join("?" * len(values))
         self.connection.execute(
             f"REPLACE INTO trees ({columns}) VALUES ({places})",  # noqa: S608 - names of ours
@@ -203,6 +179,36 @@ class Archive:
         self.newcomers = {*read_at}
         since = to_text(memory.clock() - YOUTH)
         self.connection.execute("DELETE FROM newcomers WHERE read_at < ?", (since,))
+
+
+def describe(discussion: Discussion) -> dict[str, int | float | str | None]:
+    """
+    Return what there is to say about a post besides its nodes.
+    """
+    tree, proof, item = discussion.tree, discussion.proof, discussion.item
+    return {
+        "story_id": tree.post_id,
+        "known": tree.known,
+        "walking": discussion.before is not None,
+        "unlisted": json.dumps(sorted(tree.unlisted)),
+        "again": json.dumps([(i, to_text(t), far) for i, (t, far) in discussion.again.items()]),
+        "descendants": item.descendants if item else None,
+        "live": proof.live,
+        "past": json.dumps([(live, to_text(until)) for live, until in proof.past]),
+        "gap": proof.gap,
+        "lags": proof.lags,
+        "doubted": proof.doubted,
+        "patience": proof.patience,
+        "walk_again_at": to_text(proof.walk_again_at or None),
+        "seen_at": to_text(tree.nodes[tree.post_id].read_at or None),
+        "walked_at": to_text(discussion.walked_at or None),
+        "checked_at": to_text(discussion.checked_at or None),
+        "listed_at": to_text(discussion.listed_at or None),
+    }
+
+
+def has_orphans(connection: sqlite3.Connection, post_id: int) -> bool:
+    return connection.execute(FIND_ORPHAN, {"id": post_id}).fetchone() is not None
 
 
 def find_stale(tree: Tree) -> Iterator[int]:

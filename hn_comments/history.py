@@ -71,7 +71,7 @@ class Store:
         try:
             if self.damage:
                 raise self.damage
-            with self._transaction("IMMEDIATE"):
+            with transaction(self.connection, "IMMEDIATE"):
                 for waiting in self.waiting:
                     save_report(self.connection, waiting)
                 if memory is not None and self.waiting:
@@ -95,7 +95,7 @@ class Store:
             HistoryError: if the file turns out to be damaged.
         """
         try:
-            with self._transaction("DEFERRED"), no_collector():
+            with transaction(self.connection, "DEFERRED"), no_collector():
                 wanted = [post_id for post_id in ids if post_id not in memory.last_counts]
                 if trees:
                     wanted += self._recall_trees(memory, ids, follow)
@@ -144,17 +144,6 @@ class Store:
         if discussion is not None:
             self.archive.loaded(tree)
         return discussion
-
-    @contextmanager
-    def _transaction(self, kind: str) -> Iterator[None]:
-        self.connection.execute(f"BEGIN {kind}")
-        try:
-            yield
-            self.connection.execute("COMMIT")
-        finally:
-            # SQLite ends some of its failures so by itself.
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
 
     def _complain(self, exc: sqlite3.Error) -> None:
         """
@@ -278,3 +267,18 @@ def no_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    """
+    Have everything written, or nothing.
+    """
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        # SQLite ends some of its failures so by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
