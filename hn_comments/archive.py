@@ -58,7 +58,6 @@ class Archive:
         # Up to where the file was complete when a tree was loaded, or saved last.
         self.based: weakref.WeakKeyDictionary[Tree, int] = weakref.WeakKeyDictionary()
         self.touched: list[tuple[Tree, int]] = []
-        self.newcomers: set[int] = set()
 
     def save(self, memory: Memory, now: str) -> None:
         """
@@ -169,14 +168,10 @@ class Archive:
         )
 
     def _save_newcomers(self, memory: Memory) -> None:
-        read_at = memory.newcomers_read_at
-        for siblings in memory.newcomers.values():
-            for item_id, item in siblings.items():
-                if item_id not in self.newcomers:
-                    values = {name: value for name, value in asdict(item).items() if value}
-                    row = (item_id, to_text(read_at[item_id]), json.dumps(values))
-                    self.connection.execute("REPLACE INTO newcomers VALUES (?, ?, ?)", row)
-        self.newcomers = {*read_at}
+        for comment, read_at in memory.newcomers:
+            values = {name: value for name, value in asdict(comment).items() if value}
+            row = (comment.id, to_text(read_at), json.dumps(values))
+            self.connection.execute("REPLACE INTO newcomers VALUES (?, ?, ?)", row)
         since = to_text(memory.clock() - YOUTH)
         self.connection.execute("DELETE FROM newcomers WHERE read_at < ?", (since,))
 

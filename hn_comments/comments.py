@@ -14,6 +14,7 @@ from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, Stil
 from .fetcher import URLFetcher
 from .memory import Discussion
 from .models import Count, OnError
+from .newcomers import Newcomers
 from .replies import MAX_NODES
 from .tasks import MAX_TASKS, gather_or_stop
 from .totals import MISSING, NOTHING, UNREAD, Node
@@ -45,7 +46,7 @@ async def count_comments(
         FetchError, MalformedItem: if the post, or with "cancel" any comment, is unreadable.
         FetchLimitExceeded, RateLimited: as `URLFetcher.fetch`.
     """
-    tree = Tree(post_id, clock=time.monotonic, newcomers={})
+    tree = Tree(post_id, clock=time.monotonic, newcomers=Newcomers())
     return await count_discussion(fetcher, Discussion(tree), on_error=on_error)
 
 

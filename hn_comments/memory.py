@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from .errors import FetchLimitExceeded, HNCommentsError, StillUnreadable
 from .models import Count, Item
+from .newcomers import Newcomers
 from .proof import LAG, Proof
 from .replies import YOUTH
 from .totals import MISSING, UNREAD
@@ -225,9 +226,7 @@ class Memory:
         self.denied_since: float | None = None
         self.pending: dict[int, Pending] = {}
         self.given_up: dict[int, None] = {}
-        # The comments read lately, by parent and id, and when they were read.
-        self.newcomers: dict[int, dict[int, Item]] = {}
-        self.newcomers_read_at: dict[int, float] = {}
+        self.newcomers = Newcomers()
         self.polled_at: float | None = None
         # The ids in the last `updates`, and when each was read again for that.
         self.updated: dict[int, float] = {}
@@ -256,8 +255,7 @@ class Memory:
         """
         if comment.parent is None:
             return False
-        self.newcomers.setdefault(comment.parent, {})[comment.id] = comment
-        self.newcomers_read_at[comment.id] = self.clock()
+        self.newcomers.add(comment, self.clock())
         # Not any(): one post may be a comment of another.
         trees = [discussion.tree for discussion in self.discussions.values()]
         return sum(tree.join(comment) for tree in trees) > 0
@@ -280,12 +278,7 @@ class Memory:
         for post_id, discussion in list(self.discussions.items()):
             if now - discussion.listed_at > keep:
                 del self.discussions[post_id]
-        for siblings in list(self.newcomers.values()):
-            for comment in list(siblings.values()):
-                if now - self.newcomers_read_at[comment.id] > YOUTH:
-                    del siblings[comment.id], self.newcomers_read_at[comment.id]
-        for parent in [parent for parent, siblings in self.newcomers.items() if not siblings]:
-            del self.newcomers[parent]
+        self.newcomers.forget(now - YOUTH)
 
     def give_up(self, item_id: int) -> None:
         """
@@ -295,17 +288,6 @@ class Memory:
         self.given_up[item_id] = None
         if len(self.given_up) > GIVEN_UP:
             del self.given_up[next(iter(self.given_up))]
-
-    def clear(self) -> None:
-        """
-        Forget everything but the last counts.
-        """
-        self.maxitem = self.denied_since = None
-        for memory in (
-            self.discussions, self.pending, self.given_up,
-            self.newcomers, self.newcomers_read_at, self.updated,
-        ):  # fmt: skip
-            memory.clear()
 
 
 def steady_clock() -> Callable[[], float]:

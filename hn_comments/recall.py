@@ -65,13 +65,11 @@ def load_memory(connection: sqlite3.Connection, memory: Memory) -> None:
         memory.given_up = dict.fromkeys(values.get("given_up") or ())
         memory.denied_since = to_seconds(values.get("denied_since"), now) or None
         memory.polled_at = to_seconds(values.get("polled_at"), now) or None
-        for item_id, read_at, item in connection.execute(
-            "SELECT item_id, read_at, item FROM newcomers WHERE read_at >= ?",
+        for read_at, item in connection.execute(
+            "SELECT read_at, item FROM newcomers WHERE read_at >= ?",
             (to_text(now - YOUTH),),
         ):
-            comment = restore_item(json.loads(item))
-            memory.newcomers.setdefault(comment.parent or 0, {})[item_id] = comment
-            memory.newcomers_read_at[item_id] = to_seconds(read_at, now)
+            memory.newcomers.add(restore_item(json.loads(item)), to_seconds(read_at, now))
 
 
 def find_followed(connection: sqlite3.Connection, since: float) -> list[int]:

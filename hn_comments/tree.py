@@ -2,9 +2,10 @@
 The tree of one post: how it grows and changes as the API's answers come in.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from .models import Item
+from .newcomers import Newcomers
 from .replies import Replies
 from .totals import MISSING, NOTHING, UNREAD, Node, classify
 
@@ -13,7 +14,7 @@ class Tree(Replies):
     """
     What the API said about one post and its comments.
 
-    *newcomers* are the comments that `changes` found lately, by their parents' ids.
+    *newcomers* are the comments that `changes` found lately.
     """
 
     def __init__(
@@ -21,7 +22,7 @@ class Tree(Replies):
         post_id: int,
         *,
         clock: Callable[[], float],
-        newcomers: Mapping[int, Mapping[int, Item]],
+        newcomers: Newcomers,
     ) -> None:
         super().__init__(post_id, clock=clock)
         self.newcomers = newcomers
@@ -127,5 +128,5 @@ class Tree(Replies):
     def _join_newcomers(self, item_id: int) -> None:
         pending = [item_id]
         while pending:
-            waiting = self.newcomers.get(pending.pop(), {})
-            pending += [comment.id for comment in waiting.values() if self._join(comment)]
+            waiting = self.newcomers.below(pending.pop())
+            pending += [comment.id for comment in waiting if self._join(comment)]

@@ -43,6 +43,7 @@ ORDER = [
     "rows",
     "memory",
     "tree",
+    "newcomers",
     "replies",
     "totals",
     "proof",

@@ -175,7 +175,7 @@ async def test_time_proof_and_newcomers_survive(path: str) -> None:
     assert discussion.tree.total(world.top[0]) is not None
     assert {node.read_at for node in discussion.tree.nodes.values()} == {clock.now}
     assert memory.maxitem == discussion.tree.upto == world.next_id - 1
-    assert memory.newcomers_read_at[world.next_id - 1] == clock.now
+    assert [(c.id, at) for c, at in memory.newcomers][-1] == (world.next_id - 1, clock.now)
 
 
 # What stands in the file.
