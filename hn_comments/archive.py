@@ -191,7 +191,7 @@ def describe(discussion: Discussion) -> dict[str, int | float | str | None]:
         "live": proof.live,
         "past": json.dumps([(live, to_text(until)) for live, until in proof.past]),
         "gap": proof.gap,
-        "lags": proof.lags,
+        "lags_since": to_text(proof.lags_since),
         "doubted": proof.doubted,
         "patience": proof.patience,
         "walk_again_at": to_text(proof.walk_again_at or None),

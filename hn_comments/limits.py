@@ -271,6 +271,8 @@ CONTRADICTIONS = (
     ("follow", "full_walk"),
     ("refresh", "full_walk"),
     ("comments", "full_walk"),
+    # Each demo is another world, whose ids are the same.
+    ("history", "demo"),
     ("verbose", "quiet"),
     # The table takes the whole screen, and shows every story.
     ("output", "live"),

@@ -97,7 +97,7 @@ class Discussion:
         for item_id, (due, _) in self.again.items():
             if due <= now:
                 self.tree.mark_stale(item_id)
-        check_again = LAG if self.proof.lags else CHECK_AGAIN
+        check_again = CHECK_AGAIN if self.proof.lags_since is None else LAG
         if self.proof.doubted or now - self.checked_at >= check_again:
             self.tree.mark_stale(self.post_id)
 
@@ -176,8 +176,10 @@ class Discussion:
         """
         Return how many of the comments were written so lately, by their own time.
         """
-        since = self.tree.clock() - seconds
-        return sum(created > since for created in self.tree.created())
+        written = [*self.tree.created()]
+        # Where the clock here is behind, the last comment knows better.
+        now = max([self.tree.clock(), *written])
+        return sum(created > now - seconds for created in written)
 
     def written_hourly(self, most: int) -> tuple[int, ...]:
         """

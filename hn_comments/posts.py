@@ -78,6 +78,8 @@ class Post:
         if drift:
             logger.debug("Post %d: %d comments were not as remembered", self.id, drift)
         self.drift += drift
+        if not discussion.tree.all_fresh:
+            return  # It took several polls, in which more can have happened than was read.
         discussion.proof.walked(
             self.descendants,
             drift=drift,

@@ -15,6 +15,9 @@ from typing import Literal
 # Seconds by which `descendants` may lag behind.
 LAG = 60.0
 
+# Seconds for which it may look as if it lagged: in a busy thread that can hide an error.
+LAGS_FOR = 180.0
+
 # Seconds after a walk that found nothing wrong before the next one for the same reason; it
 # doubles each time, up to --refresh.
 PATIENCE = 900.0
@@ -25,13 +28,13 @@ class Proof:
     """
     What is known about one post's `descendants`.
 
-    *gap* is by how much `live` exceeded it after the last whole walk, *lags* whether it was
-    only believed because it may lag, *doubted* whether it did not fit when it was last read.
-    No walk for that reason before *walk_again_at*.
+    *gap* is by how much `live` exceeded it after the last whole walk, *lags_since* since when
+    it is only believed because it may lag, *doubted* whether it did not fit when it was last
+    read. No walk for that reason before *walk_again_at*.
     """
 
     gap: int = 0
-    lags: bool = False
+    lags_since: float | None = None
     doubted: bool = False
     patience: float = 0.0
     walk_again_at: float = 0.0
@@ -64,8 +67,14 @@ class Proof:
         live = self.live or 0
         if live == descendants:
             self.gap = 0
-        self.lags = live - descendants != self.gap
-        if self._fits(descendants, self.gap, lately) or now < self.walk_again_at:
+        if live - descendants == self.gap:
+            self.lags_since = None
+        elif self.lags_since is None:
+            self.lags_since = now
+        fits = self._fits(descendants, self.gap, lately)
+        if self.lags_since is not None and now - self.lags_since > LAGS_FOR:
+            fits = False
+        if fits or now < self.walk_again_at:
             self.doubted = False
             return "believed"
         if not self.doubted:
@@ -77,14 +86,15 @@ class Proof:
         self, descendants: int | None, *, drift: int, lately: int, now: float, refresh: float
     ) -> None:
         """
-        Note that the post was walked whole, and that *drift* comments had been wrong.
+        Note that the post was walked whole in one poll, and that *drift* comments had been wrong.
         """
         if drift:
             self.patience = 0.0
         elif self.doubted:
             self.patience = min(max(PATIENCE, 2 * self.patience), refresh)
             self.walk_again_at = now + self.patience
-        self.doubted = self.lags = False
+        self.doubted = False
+        self.lags_since = None
         self.gap = 0
         if descendants is not None and not self._fits(descendants, 0, lately):
             self.gap = (self.live or 0) - descendants

@@ -157,7 +157,8 @@ def restore_discussion(tree: Tree, row: dict[str, Any], now: float) -> Discussio
         discussion.again[item_id] = (to_seconds(due, now + distance), distance)
     proof = discussion.proof
     proof.live, proof.gap = row["live"], row["gap"]
-    proof.lags, proof.doubted = bool(row["lags"]), bool(row["doubted"])
+    proof.lags_since = to_seconds(row["lags_since"], now) or None
+    proof.doubted = bool(row["doubted"])
     proof.patience = row["patience"]
     proof.walk_again_at = to_seconds(row["walk_again_at"], now + proof.patience)
     proof.past = [(live, to_seconds(until, now)) for live, until in json.loads(row["past"])]

@@ -109,7 +109,7 @@ FIRST = (
         live INTEGER,
         past TEXT NOT NULL,
         gap INTEGER NOT NULL,
-        lags INTEGER NOT NULL,
+        lags_since TEXT,
         doubted INTEGER NOT NULL,
         patience REAL NOT NULL,
         walk_again_at TEXT,

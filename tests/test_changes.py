@@ -787,3 +787,42 @@ async def test_last_hour_is_known_in_the_first_poll() -> None:
 
     assert report.stories[0].last_hour == 9
     assert report.stories[0].hours == (0, 1, 9)
+
+
+async def test_death_in_a_busy_thread_is_found() -> None:
+    """Not for ever can the difference be what Hacker News has not counted yet."""
+    world = front_page(30)
+    async with watching(world) as watcher:
+        await watcher.check(seconds=100)
+        world.kill(oldest(world), quietly=True)
+        for _ in range(12):
+            world.add_comment(world.top[0])
+            world.updates.clear()
+            await watcher.poll(seconds=30)
+
+        await watcher.check(seconds=30)
+
+
+async def test_gap_is_not_learned_from_a_walk_that_took_two_polls() -> None:
+    """What died between them would pass for a dispute."""
+    world = front_page(40)
+    first, *_, last = sorted(world.walk(world.top[0]))
+    async with client(world, retries=0) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        simulator.fail(f"item/{first}", "500", times=1)
+        await watcher.poll()
+        watcher.clock.now += 100
+        leaf = next(
+            k for k in world.walk(world.top[0]) if k not in {first, last} and not kids(world, k)
+        )
+        world.kill(leaf, quietly=True)
+        world.updates.clear()
+        await watcher.poll()
+        reports = [await watcher.poll(seconds=1000) for _ in range(3)]
+
+    assert reports[-1].stories[0].count == Count(live=39, dead=1)
+    assert not any(report.stories[0].disputed for report in reports)
+
+
+def kids(world: World, item_id: int) -> list[int]:
+    return list((world.items[item_id] or {}).get("kids", []))

@@ -66,11 +66,10 @@ def test_every_option_arrives() -> None:
 
 def test_the_remaining_options() -> None:
     """Those that contradict one of the above; --once is one poll."""
-    line = "--once --demo -q --refresh 1h --follow 2h --comments --history hn.db"
+    line = "--once -q --refresh 1h --follow 2h --comments --history hn.db"
 
     assert parse_settings(line.split()) == Settings(
         polls=1,
-        demo=True,
         quiet=True,
         refresh=3600,
         follow=7200,
