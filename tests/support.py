@@ -80,13 +80,18 @@ async def client(
 
 
 async def poll_once(
-    fetcher: URLFetcher, *, memory: Memory | None = None, **settings: Any
+    fetcher: URLFetcher,
+    *,
+    memory: Memory | None = None,
+    history: Any = None,
+    **settings: Any,
 ) -> PollReport:
     """Return what one poll publishes, whether or not it fails; a full walk without *memory*."""
     reports: list[PollReport] = []
     chosen = Settings(**{"full_walk": memory is None, **settings})
     try:
-        await Poll(fetcher, chosen, memory=memory or Memory(), number=1).run(reports.append)
+        poll = Poll(fetcher, chosen, memory=memory or Memory(), number=1, history=history)
+        await poll.run(reports.append)
     except PollFailed:
         assert reports[0].status == "failed"
     assert len(reports) == 1
