@@ -26,7 +26,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_public_names()})
+    return sorted([*_public_names(), "__version__", "__doc__"])
 
 
 def _public_names() -> dict[str, str]:
