@@ -115,7 +115,7 @@ def test_walk_ends_exact_at_the_rate_that_is_allowed(rate: float, given: dict[st
     """Every item is there in the end, at 0.8 of the rate, and at most one in twenty refused."""
     per_second = rate / given.get("window", 1.0)
     # A hundred are in flight when a server first refuses, so it takes some thousands.
-    items = int(max(2000, 30 * per_second, 5 * rate if "window" in given else 0))
+    items = int(max(2000, 30 * per_second, max(5 * rate, 4800) if "window" in given else 0))
 
     async def run() -> URLFetcher:
         return await walk(Server(limit(rate, **given)), items)
