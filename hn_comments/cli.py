@@ -10,11 +10,11 @@ import logging
 import sys
 from collections.abc import AsyncIterable, Callable, Sequence
 
-from .display import Display
 from .errors import BadProxy, HistoryError, TooManyErrors
 from .models import PollReport, Settings
 from .options import parse_settings
 from .output import Disputes, cut, format_cost, format_header, format_report
+from .screen.display import Display
 from .signals import Stopper
 from .writer import Stream, Writer, open_to_append, stream_to
 

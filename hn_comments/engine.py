@@ -90,7 +90,7 @@ async def watch(
         memory = Memory()
         history = None
         if settings.history is not None:
-            from .history import History
+            from .history.store import History
 
             history = await stack.enter_async_context(History(settings.history))
 

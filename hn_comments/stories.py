@@ -25,7 +25,7 @@ from .tasks import gather_or_stop
 # A type checker takes this for typing.TYPE_CHECKING: sqlite3 is imported by who needs it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .history import History
+    from .history.store import History
 
 # Walks that come due together are spread over polls, so that all are done within this share
 # of their interval.

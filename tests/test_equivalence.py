@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from hn_comments import BadStatus, Count, FetchLimitExceeded, PollReport, Session, URLFetcher
-from hn_comments.history import Store
+from hn_comments.history.store import Store
 from hn_comments.items import parse_item
 from hn_comments.memory import Memory
 from hn_comments.simulator import World
