@@ -49,6 +49,11 @@ MAX_JUMP = 10_000
 MAX_LAG, DENIED_FOR = 1000, 180.0
 
 
+# Walks that come due together are spread over polls, so that all are done within this share
+# of their interval.
+SPREAD = 1 / 4
+
+
 @dataclass(frozen=True, slots=True)
 class Hints:
     """
@@ -266,3 +271,21 @@ def _postpone(memory: Memory, item_id: int, answer: HNCommentsError | None) -> N
             # It may be in any tree: their posts' `descendants` tell.
             for discussion in memory.discussions.values():
                 discussion.tree.mark_stale(discussion.post_id)
+
+
+def choose_old(memory: Memory, wanted: Sequence[Discussion], refresh: float) -> set[int]:
+    """
+    Return which posts a poll is to walk whole because that was long ago.
+    """
+    now = memory.clock()
+    since = now - (memory.polled_at or now)
+    memory.polled_at = now
+    intervals = {
+        discussion: discussion.walk_interval(refresh)
+        for discussion in wanted
+        if not discussion.is_walking
+    }
+    share = 1 + int(sum(since / (interval * SPREAD) for interval in intervals.values()))
+    old = [d for d, interval in intervals.items() if now - d.walked_at >= interval]
+    old.sort(key=lambda discussion: discussion.walked_at)
+    return {discussion.post_id for discussion in old[:share]}

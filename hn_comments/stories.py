@@ -7,12 +7,12 @@ poll timeout, or a cancellation from outside. Unfinished posts are then lower bo
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import async_timeout
 
-from .changes import Found, ask, find_changes
+from .changes import Found, ask, choose_old, find_changes
 from .errors import HNCommentsError, PollFailed
 from .fetcher import URLFetcher
 from .items import parse_ids
@@ -26,10 +26,6 @@ from .tasks import gather_or_stop
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .history.store import History
-
-# Walks that come due together are spread over polls, so that all are done within this share
-# of their interval.
-SPREAD = 1 / 4
 
 
 class Poll:
@@ -125,7 +121,7 @@ class Poll:
         """
         discussions = await self._look_around()
         upto = self.memory.maxitem or 0
-        old = self._choose_old(discussions)
+        old = choose_old(self.memory, discussions, self.settings.refresh) if self.remembers else ()
         await gather_or_stop(
             [
                 asyncio.create_task(
@@ -180,25 +176,6 @@ class Poll:
         ]
         return [*listed, *followed]
 
-    def _choose_old(self, discussions: Sequence[Discussion]) -> set[int]:
-        """
-        Return which posts this poll walks whole because that was long ago.
-        """
-        if not self.remembers:
-            return set()
-        now = self.memory.clock()
-        intervals = {
-            discussion: discussion.walk_interval(self.settings.refresh)
-            for discussion in discussions
-            if not discussion.is_walking
-        }
-        since = now - (self.memory.polled_at or now)
-        self.memory.polled_at = now
-        share = 1 + int(sum(since / (interval * SPREAD) for interval in intervals.values()))
-        old = [d for d, interval in intervals.items() if now - d.walked_at >= interval]
-        old.sort(key=lambda discussion: discussion.walked_at)
-        return {discussion.post_id for discussion in old[:share]}
-
     def _report(
         self, error: str | None, *, failed: bool, started: datetime, seconds: float
     ) -> PollReport:
@@ -225,9 +202,13 @@ class Poll:
             failed=failed or self.posts is None,
             error=error,
             refused=self.fetcher.refused_counter,
-            comments=self._new_comments() if self.settings.comments or self.settings.live else (),
+            comments=sort_comments(posts) if self.settings.comments or self.settings.live else (),
         )
 
-    def _new_comments(self) -> tuple[Comment, ...]:
-        comments = [comment for post in self.posts or () for comment in post.comments]
-        return tuple(sorted(comments, key=lambda comment: comment.item.id))
+
+def sort_comments(posts: Iterable[Post]) -> tuple[Comment, ...]:
+    """
+    Return the comments that are new in *posts*, the oldest first.
+    """
+    comments = [comment for post in posts for comment in post.comments]
+    return tuple(sorted(comments, key=lambda comment: comment.item.id))
