@@ -20,10 +20,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .discussion import Discussion
 from .errors import UNREADABLE, FetchLimitExceeded, HNCommentsError, MalformedItem
 from .fetcher import URLFetcher
 from .items import parse_ids
-from .memory import Discussion, Memory, Pending
+from .memory import Memory, Pending
 from .models import Item
 from .tasks import MAX_TASKS, gather_or_stop
 

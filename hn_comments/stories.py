@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 import async_timeout
 
 from .changes import Found, ask, choose_old, find_changes
+from .discussion import Discussion
 from .errors import HNCommentsError, PollFailed
 from .fetcher import URLFetcher
 from .items import parse_ids
-from .memory import POST_MEMORY, Discussion, Memory
+from .memory import POST_MEMORY, Memory
 from .models import Comment, PollReport, Progress, Settings
 from .posts import Post
 from .tasks import gather_or_stop

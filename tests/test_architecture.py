@@ -42,6 +42,7 @@ ORDER = [
     "history.schema",
     "history.rows",
     "memory",
+    "discussion",
     "tree",
     "newcomers",
     "replies",

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from hn_comments import HistoryError, Item, PollReport, Settings, URLFetcher
+from hn_comments.discussion import Discussion
 from hn_comments.history.database import migrate
 from hn_comments.history.schema import APPLICATION_ID, VERSION
 from hn_comments.history.store import History, Store
-from hn_comments.memory import Discussion, Memory, Pending
+from hn_comments.memory import Memory, Pending
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 from hn_comments.totals import UNREAD

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
-from ..memory import Discussion, Memory
+from ..discussion import Discussion
+from ..memory import Memory
 from ..replies import YOUTH
 from ..totals import UNREAD
 from ..tree import Tree

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..memory import Discussion, Memory, Pending
+from ..discussion import Discussion
+from ..memory import Memory, Pending
 from ..models import Item
 from ..replies import YOUTH
 from ..totals import NOTHING, UNREAD, Node

@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ..memory import Discussion, Memory
+from ..discussion import Discussion
+from ..memory import Memory
 from ..models import PollReport
 from ..tree import Tree
 from .archive import Archive
