@@ -19,7 +19,7 @@ from .memory import Memory
 from .models import PollReport, Progress, Settings
 from .poller import Poller
 from .session import Session
-from .stories import Poll
+from .stories import Poll, measure_progress
 from .tasks import stop_tasks
 
 
@@ -52,7 +52,8 @@ class Control:
         """
         Return how far the poll that runs has come, if there is one.
         """
-        return next((poll.progress for poll in self._polls if poll.progress is not None), None)
+        measured = map(measure_progress, self._polls)
+        return next((progress for progress in measured if progress is not None), None)
 
     def stop(self) -> None:
         """
