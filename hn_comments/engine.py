@@ -25,8 +25,11 @@ from .tasks import stop_tasks
 
 logger = logging.getLogger(__name__)
 
-# Comments a minute in the demo: several in five seconds, also below the top five.
-DEMO_RATE = 400.0
+# Comments a minute in the demo, over its whole front page: as on a busy day.
+DEMO_RATE = 60.0
+
+# Its world: one whose top five get something new in each of the first polls 5 seconds apart.
+DEMO_SEED = 20
 
 
 class Control:
@@ -85,7 +88,8 @@ async def watch(
         if settings.demo:
             from .simulator import Simulator, World
 
-            demo = await stack.enter_async_context(Simulator(World(rate=DEMO_RATE)))
+            world = World(seed=DEMO_SEED, rate=DEMO_RATE)
+            demo = await stack.enter_async_context(Simulator(world))
             settings = dataclasses.replace(settings, api_url=demo.url)
         session = await stack.enter_async_context(Session(settings))
         memory = Memory()
