@@ -84,7 +84,7 @@ async def ask(fetcher: URLFetcher, memory: Memory) -> Hints:
         RateLimited: as `URLFetcher.fetch`. Other errors are a problem, or a warning.
     """
     maxitem_task = asyncio.create_task(_fetch_maxitem(fetcher, memory.maxitem))
-    updates_task = asyncio.create_task(_fetch_updates(fetcher))
+    updates_task = asyncio.create_task(_fetch_updates(fetcher, memory))
     await gather_or_stop([maxitem_task, updates_task])
     maxitem, updated = maxitem_task.result(), updates_task.result()
     if isinstance(maxitem, int):
@@ -104,16 +104,22 @@ async def _fetch_maxitem(fetcher: URLFetcher, last: int | None) -> int | HNComme
     return maxitem
 
 
-async def _fetch_updates(fetcher: URLFetcher) -> tuple[int, ...] | None:
+async def _fetch_updates(fetcher: URLFetcher, memory: Memory) -> tuple[int, ...] | None:
     path = "updates.json"
     try:
         updates = await fetcher.fetch(path)
         if not isinstance(updates, dict):
             raise MalformedItem(path, "the answer is not an object")
-        return parse_ids(path, updates.get("items"))
+        ids = parse_ids(path, updates.get("items"))
     except UNREADABLE as exc:
-        logger.warning("Cannot see which items changed: %s", exc)
+        level = logging.DEBUG if memory.blind else logging.WARNING
+        logger.log(level, "Cannot see which items changed: %s", exc)
+        memory.blind += 1
         return None
+    if memory.blind:
+        logger.warning("What changed can be seen again, after %d polls without", memory.blind)
+        memory.blind = 0
+    return ids
 
 
 async def find_changes(
@@ -226,7 +232,7 @@ async def _read_pending(memory: Memory, fetcher: URLFetcher) -> str | None:
         asked.update(batch)
         due.difference_update(batch)
         answers = await gather_or_stop(
-            [asyncio.create_task(_read(fetcher, item_id)) for item_id in batch]
+            [asyncio.create_task(_read(memory, fetcher, item_id)) for item_id in batch]
         )
         for item_id, answer in zip(batch, answers, strict=True):
             if not isinstance(answer, Item):
@@ -244,9 +250,10 @@ async def _read_pending(memory: Memory, fetcher: URLFetcher) -> str | None:
     return f"a new item may belong here: {errors[0]}" if errors else None
 
 
-async def _read(fetcher: URLFetcher, item_id: int) -> Item | HNCommentsError | None:
+async def _read(memory: Memory, fetcher: URLFetcher, item_id: int) -> Item | HNCommentsError | None:
+    pending = memory.pending.get(item_id)
     try:
-        return await fetcher.fetch_item(item_id)
+        return await fetcher.fetch_item(item_id, failed=bool(pending and pending.failed))
     except UNREADABLE as exc:
         return exc
 
@@ -262,6 +269,7 @@ def _postpone(memory: Memory, item_id: int, answer: HNCommentsError | None) -> N
     if isinstance(answer, FetchLimitExceeded):
         return  # not even asked for
     now = memory.clock()
+    pending.failed = answer is not None
     if pending.since is None:
         pending.since = now
     age = now - pending.since

@@ -216,6 +216,8 @@ class Printer:
         """
         Print what a poll found, and tell on stderr what that cost.
         """
+        # What one more failed poll cost is no news.
+        failing = self.last is not None and self.last.status == report.status == "failed"
         if self.last is None or self.last.poll < report.poll:
             self.last = report
         text = self.display.render(report)
@@ -226,7 +228,7 @@ class Printer:
             self.errors.write(self.display.status(report))
         for sentence in self._disputes.changes(report):
             logger.info("%s", sentence)
-        logger.info("%s", format_cost(report))
+        logger.log(logging.DEBUG if failing else logging.INFO, "%s", format_cost(report))
 
     def write(self, text: str) -> None:
         """

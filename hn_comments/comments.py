@@ -148,7 +148,8 @@ class Walk:
         if node.stale:
             if (reason := self.discussion.failure(item_id)) is not None:
                 raise StillUnreadable(reason)
-            item = await self.fetcher.fetch_item(item_id)
+            failed = item_id in self.discussion.failures
+            item = await self.fetcher.fetch_item(item_id, failed=failed)
             logger.debug("Item %d has %d kids", item_id, len(item.kids) if item else 0)
             self.discussion.put(item_id, item)
         return node

@@ -102,7 +102,8 @@ async def watch(
         polls: list[Poll] = []
 
         def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
-            logger.info("Calculating comments for %s. (%d)", describe_posts(settings), number)
+            posts = describe_posts(settings)
+            logger.log(poller.outage.level, "Calculating comments for %s. (%d)", posts, number)
             fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
             one_poll = Poll(
                 fetcher, settings, memory=memory, number=number, skipped=skipped, history=history

@@ -12,12 +12,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import async_timeout
 from yarl import URL
 
 from .errors import (
     BadStatus,
     FetchError,
     FetchLimitExceeded,
+    FetchTimeout,
     NotJSON,
     RateLimited,
     RedirectRefused,
@@ -43,6 +45,10 @@ MAX_REFUSED = 60.0
 # so that many in a row have to do with this item alone.
 MAX_REFUSALS = 20
 
+# What share of the fetch timeout an item gets that failed in an earlier poll. It is tried
+# once: while it is broken, it must not hold up each poll as long as it did the first.
+PATIENCE = 1 / 4
+
 # Redirects followed for one fetch: one to a canonical address, and one to spare.
 MAX_REDIRECTS = 2
 
@@ -65,27 +71,38 @@ class URLFetcher:
         # Since when every answer to us was a refusal; None if the last one was not.
         self._refused_since: float | None = None
 
-    async def fetch_item(self, item_id: int) -> Item | None:
+    async def fetch_item(self, item_id: int, *, failed: bool = False) -> Item | None:
         """
         Return the item *item_id*, or None where the API answers `null`.
+
+        One that has *failed* in an earlier poll gets one short try.
 
         Raises:
             MalformedItem: if the answer breaks the API's rules.
             FetchError, FetchLimitExceeded, RateLimited: as `fetch`.
         """
         path = f"item/{item_id}.json"
-        return parse_item(path, item_id, await self.fetch(path))
+        if not failed:
+            return parse_item(path, item_id, await self.fetch(path))
+        seconds = self.session.settings.fetch_timeout * PATIENCE
+        try:
+            async with async_timeout.timeout(seconds):
+                return parse_item(path, item_id, await self.fetch(path, retries=0))
+        except TimeoutError as exc:
+            raise FetchTimeout(path, seconds) from exc
 
-    async def fetch(self, path: str) -> Any:
+    async def fetch(self, path: str, *, retries: int | None = None) -> Any:
         """
         Return the JSON value at *path*, retrying what may pass by itself.
+
+        That is done as often as the settings say, or *retries* times.
 
         Raises:
             FetchError: if the last try failed too, or an error is not transient.
             FetchLimitExceeded: if the budget is used up.
             RateLimited: if the server has refused everything for a minute.
         """
-        retries = delays(self.session.settings.retries)
+        waits = delays(self.session.settings.retries if retries is None else retries)
         # That a server is asked too much is no fault of this item.
         refusals = delays(MAX_REFUSALS)
         tries = 1
@@ -94,7 +111,7 @@ class URLFetcher:
                 return await self._fetch_once(path)
             except FetchError as exc:
                 exc.tries = tries
-                wait = next(refusals if is_refusal(exc) else retries, None)
+                wait = next(refusals if is_refusal(exc) else waits, None)
                 if wait is None or not is_transient(exc):
                     raise
                 logger.debug("Trying again in %.2f seconds: %s", wait, exc)

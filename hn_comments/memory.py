@@ -33,11 +33,14 @@ GIVEN_UP = 1000
 class Pending:
     """
     A new id that is not read yet: since when we ask, when we do so again, and what went wrong.
+
+    It has *failed* where an answer, and not only the budget, was the problem.
     """
 
     since: float | None = None
     due: float = 0.0
     error: str | None = None
+    failed: bool = False
 
 
 class Memory:
@@ -59,6 +62,8 @@ class Memory:
         self.polled_at: float | None = None
         # The ids in the last `updates`, and when each was read again for that.
         self.updated: dict[int, float] = {}
+        # Polls in a row that could not read it.
+        self.blind = 0
 
     def discussion(self, post_id: int) -> Discussion:
         """

@@ -24,6 +24,86 @@ PollFunction = Callable[[int, int], Coroutine[Any, Any, None]]
 # Errors kept where any number of them is allowed (--max-errors 0).
 MAX_ERRORS_KEPT = 100
 
+# Failed polls in a row after which the next ones come at growing distances, and the seconds
+# between two at most: what broke for a moment is seen soon, what is down is left alone.
+PROMPT, MAX_DISTANCE = 2, 300.0
+
+# Seconds without a skipped tick after which polls are on time again. A server that is a
+# little too slow for the period has a tick skipped now and then, and that is one trouble.
+CALM = 300.0
+
+
+class Outage:
+    """
+    Failed polls in a row: the first is said, the others are counted, and the end is said.
+    """
+
+    def __init__(self) -> None:
+        self.polls = 0
+        self._since = 0.0
+
+    @property
+    def level(self) -> int:
+        """
+        How loud what is said of every poll may be: while polls fail, it is no news.
+        """
+        return logging.DEBUG if self.polls else logging.INFO
+
+    def go_on(self, poll: str, exc: BaseException) -> None:
+        """
+        Note one more failure.
+        """
+        level = logging.DEBUG if self.polls else logging.ERROR
+        logger.log(level, "%s failed: %s", poll.capitalize(), exc)
+        if not self.polls:
+            self._since = asyncio.get_running_loop().time()
+        self.polls += 1
+
+    def end(self) -> None:
+        """
+        Note a poll that did not fail.
+        """
+        if self.polls:
+            seconds = asyncio.get_running_loop().time() - self._since
+            polls = f"{self.polls} failed poll{'s' if self.polls > 1 else ''}"
+            logger.warning("The API answers again, after %s in %s", polls, describe(seconds))
+        self.polls = 0
+
+    def distance(self, period: float) -> int:
+        """
+        Return how many ticks the next poll starts after the last one.
+        """
+        # Not for longer than that, however often it failed: 2**1000 is no float.
+        growth = min(max(self.polls - PROMPT, 0), 64)
+        return int(max(1, min(2**growth, MAX_DISTANCE // period)))
+
+
+class Skips:
+    """
+    Ticks without a poll: the first is said, the others are counted, and the end is said.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._last: float | None = None
+
+    def add(self, ticks: int, why: str) -> None:
+        """
+        Note ticks that had to be skipped.
+        """
+        self.total += ticks
+        level = logging.WARNING if self._last is None else logging.DEBUG
+        logger.log(level, "Skipped a poll, %s (%d skipped so far)", why, self.total)
+        self._last = asyncio.get_running_loop().time()
+
+    def calm_down(self) -> None:
+        """
+        Note a tick that had its poll.
+        """
+        if self._last is not None and asyncio.get_running_loop().time() - self._last >= CALM:
+            logger.warning("Polls start on time again (%d skipped so far)", self.total)
+            self._last = None
+
 
 class Poller:
     """
@@ -35,7 +115,8 @@ class Poller:
         self.settings = settings
         self.errors: list[PollError] = []
         self.running: set[asyncio.Task[None]] = set()
-        self.skipped = 0
+        self.outage = Outage()
+        self._skips = Skips()
         self._all_launched = False
         self._over = asyncio.Event()
 
@@ -60,35 +141,59 @@ class Poller:
         if self._too_many_errors:
             raise TooManyErrors([error.message for error in self.errors])
 
+    @property
+    def skipped(self) -> int:
+        """
+        Ticks that had no poll, although there should have been one.
+        """
+        return self._skips.total
+
     async def _launch_polls(self) -> None:
         """
         Launch a poll at each tick, until there were enough or it is over.
+
+        While polls fail, there is one at a time, and not at each tick.
         """
         loop = asyncio.get_running_loop()
+        period = self.settings.period
         start = loop.time()
-        tick = number = 0
+        tick = number = due = 0
         while not self._over.is_set():
-            if len(self.running) < self.settings.max_running:
+            if tick >= due and self._is_free:
                 number += 1
-                self._all_launched = number == self.settings.polls
                 self._launch(number)
                 if self._all_launched:
                     return
-            else:
-                self._skip(1, f"{len(self.running)} polls are still running")
-            logger.info("Waiting for %g seconds...", self.settings.period)
-            tick += 1
-            await self._wait_until(start + tick * self.settings.period)
-            missed = int((loop.time() - start) / self.settings.period) - tick
+                last = tick
+            elif not self.outage.polls:
+                self._skips.add(1, f"{len(self.running)} polls are still running")
+            # Whoever runs may end what makes us wait.
+            tick = tick + 1 if self.running else max(tick + 1, due)
+            await self._wait_until(start + tick * period)
+            missed = int((loop.time() - start) / period) - tick
             if missed > 0:
-                self._skip(missed, "the program was held up")
                 tick += missed
+                if not self.outage.polls:
+                    self._skips.add(missed, "the program was held up")
+            due = last + self.outage.distance(period)
+
+    @property
+    def _is_free(self) -> bool:
+        """
+        Whether one more poll may run.
+        """
+        return len(self.running) < (1 if self.outage.polls else self.settings.max_running)
 
     def _launch(self, number: int) -> None:
+        self._all_launched = number == self.settings.polls
+        if not self.outage.polls:
+            self._skips.calm_down()
         # What the poll does is its owner's business; calling it may already print.
         task = asyncio.create_task(self.poll(number, self.skipped), name=f"poll {number}")
         self.running.add(task)
         task.add_done_callback(self._record_outcome)
+        if not self._all_launched:
+            logger.log(self.outage.level, "Waiting for %g seconds...", self.settings.period)
 
     def _record_outcome(self, task: asyncio.Task[None]) -> None:
         """
@@ -99,11 +204,12 @@ class Poller:
         if task.cancelled():
             logger.debug("%s was cancelled", task.get_name())
         elif (exc := task.exception()) is not None:
-            logger.error("%s failed: %s", task.get_name().capitalize(), exc)
+            self.outage.go_on(task.get_name(), exc)
             # The text alone: an exception would keep its frames and all they hold.
             self.errors.append(PollError(task.get_name(), str(exc)))
             del self.errors[: -(self.settings.max_errors or MAX_ERRORS_KEPT)]
         else:
+            self.outage.end()
             self.errors.clear()
         if self._too_many_errors or (self._all_launched and not self.running):
             self._over.set()
@@ -111,10 +217,6 @@ class Poller:
     @property
     def _too_many_errors(self) -> bool:
         return 0 < self.settings.max_errors <= len(self.errors)
-
-    def _skip(self, ticks: int, why: str) -> None:
-        self.skipped += ticks
-        logger.warning("Skipped a poll, %s (%d skipped so far)", why, self.skipped)
 
     async def _wait_until(self, deadline: float) -> None:
         """
@@ -125,3 +227,13 @@ class Poller:
                 await self._over.wait()
         except TimeoutError:
             pass
+
+
+def describe(seconds: float) -> str:
+    """
+    Return a length of time as it is said: "1 second", "4 minutes", "30 hours".
+    """
+    for size, name in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name}"
+    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"

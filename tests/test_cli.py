@@ -166,7 +166,7 @@ async def test_too_many_errors_quit_at_once() -> None:
     assert last[10:] == " Error detected, quitting"
     assert "Stopped by --max-errors 3: 3 failed polls in a row, the last: " in why
     assert "topstories.json: HTTP 500" in why
-    assert stderr.count("] Calculating comments") == 3
+    assert stderr.count("] Calculating comments") == stderr.count(" failed: ") == 1
 
 
 async def test_named_post_by_url() -> None:
@@ -451,4 +451,4 @@ async def test_overlapping_polls_skip_ticks() -> None:
     assert code == 0
     assert len(polls) == 4
     assert polls[-1]["skipped"] > 0
-    assert f"2 polls are still running ({polls[-1]['skipped']} skipped so far)" in stderr
+    assert "2 polls are still running (1 skipped so far)" in stderr

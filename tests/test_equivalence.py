@@ -51,7 +51,7 @@ class WorldFetcher(URLFetcher):
         super().__init__(machine.session, max_fetches=max_fetches)
         self.machine = machine
 
-    async def fetch(self, path: str) -> Any:
+    async def fetch(self, path: str, **_: object) -> Any:
         if self.fetch_counter == self.max_fetches:
             raise FetchLimitExceeded(self.fetch_counter)
         self.fetch_counter += 1
