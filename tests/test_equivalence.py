@@ -432,4 +432,4 @@ def test_memory_was_believed() -> None:
         pytest.skip("the histories were not run")
 
     assert counted["quiet polls"] > counted["polls"] / 5
-    assert counted["posts checked"] > counted["posts"] / 8
+    assert counted["posts checked"] > counted["posts"] / 10
