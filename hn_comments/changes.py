@@ -165,6 +165,7 @@ def _note_maxitem(memory: Memory, maxitem: int, wanted: Sequence[Discussion]) ->
     """
     Note which ids are new, or that all is to be walked; return why neither can be done.
     """
+    _take_back(memory, maxitem)
     now, last = memory.clock(), memory.maxitem
     if last is not None and maxitem < last - MAX_LAG:
         if memory.denied_since is None:
@@ -180,6 +181,8 @@ def _note_maxitem(memory: Memory, maxitem: int, wanted: Sequence[Discussion]) ->
         maxitem = max(maxitem, last or 0)
         start = _choose_start(maxitem, wanted)
     memory.denied_since = None
+    if last is not None and maxitem > last:
+        memory.maxitem_before = last
     memory.maxitem = maxitem
     walks = _begin_walks(memory, start, wanted)
     if walks and (last is None or start == maxitem):
@@ -187,6 +190,25 @@ def _note_maxitem(memory: Memory, maxitem: int, wanted: Sequence[Discussion]) ->
     for item_id in range(start + 1, maxitem + 1):
         memory.pending.setdefault(item_id, Pending())
     return None
+
+
+def _take_back(memory: Memory, maxitem: int) -> None:
+    """
+    Forget the largest id that was claimed, if a lower answer shows that it never was there.
+
+    Two replicas may differ, too; but then what the other one does not have yet was read.
+    """
+    last = memory.maxitem
+    if last is None or maxitem >= last - RECENT or memory.largest_read > maxitem:
+        return
+    memory.maxitem = min(memory.maxitem_before or memory.largest_read, maxitem)
+    logger.debug("The largest id was not %d; it is %d", last, maxitem)
+    for item_id in [item_id for item_id in memory.pending if item_id > memory.maxitem]:
+        del memory.pending[item_id]
+    for item_id in [item_id for item_id in memory.given_up if item_id > memory.maxitem]:
+        del memory.given_up[item_id]
+    for discussion in memory.discussions.values():
+        discussion.tree.upto = min(discussion.tree.upto, memory.maxitem)
 
 
 def _choose_start(maxitem: int, wanted: Iterable[Discussion]) -> int:
@@ -238,6 +260,7 @@ async def _read_pending(memory: Memory, fetcher: URLFetcher) -> str | None:
             if not isinstance(answer, Item):
                 _postpone(memory, item_id, answer)
                 continue
+            memory.largest_read = max(memory.largest_read, item_id)
             memory.pending.pop(item_id, None)
             memory.given_up.pop(item_id, None)
             if memory.arrive(answer):

@@ -55,6 +55,9 @@ class Memory:
         self.last_counts: dict[int, int] = {}
         # The largest id there was, as far as we know, and since when it is denied.
         self.maxitem: int | None = None
+        # The one before it, and the largest id that was really there when it was asked for.
+        self.maxitem_before = 0
+        self.largest_read = 0
         self.denied_since: float | None = None
         self.pending: dict[int, Pending] = {}
         self.given_up: dict[int, None] = {}

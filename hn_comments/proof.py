@@ -34,6 +34,10 @@ class Proof:
     """
 
     gap: int = 0
+    # Since when there is this gap, and whether a second walk has found it, too. One stale
+    # answer in a walk can make one.
+    gap_since: float = 0.0
+    confirmed: bool = False
     lags_since: float | None = None
     doubted: bool = False
     patience: float = 0.0
@@ -74,6 +78,10 @@ class Proof:
         fits = self._fits(descendants, self.gap, lately)
         if self.lags_since is not None and now - self.lags_since > LAGS_FOR:
             fits = False
+        unconfirmed = self.gap != 0 and not self.confirmed
+        if unconfirmed and now >= max(self.gap_since + PATIENCE, self.walk_again_at):
+            self.doubted = True
+            return "wrong"
         if fits or now < self.walk_again_at:
             self.doubted = False
             return "believed"
@@ -95,9 +103,11 @@ class Proof:
             self.walk_again_at = now + self.patience
         self.doubted = False
         self.lags_since = None
-        self.gap = 0
+        before, self.gap = self.gap, 0
         if descendants is not None and not self._fits(descendants, 0, lately):
             self.gap = (self.live or 0) - descendants
+        self.confirmed = self.gap == before
+        self.gap_since = now
 
     def _fits(self, descendants: int, gap: int, lately: int) -> bool:
         live = self.live or 0

@@ -38,6 +38,8 @@ class Replies(Totals):
         self.unlisted: set[int] = set()
         # What was read in this poll.
         self.fresh: set[int] = set()
+        # What was dropped in this poll.
+        self.dropped: set[int] = set()
         # What was added, changed or dropped since the tree was saved.
         self.unsaved: set[int] = set()
 
@@ -112,4 +114,5 @@ class Replies(Totals):
         for gone in (item_id, *self.below(item_id)):
             del self.nodes[gone]
             self.unlisted.discard(gone)
+            self.dropped.add(gone)
             self.unsaved.add(gone)

@@ -219,5 +219,9 @@ def sort_comments(posts: Iterable[Post]) -> tuple[Comment, ...]:
     """
     Return the comments that are new in *posts*, the oldest first.
     """
-    comments = [comment for post in posts for comment in post.comments]
-    return tuple(sorted(comments, key=lambda comment: comment.item.id))
+    # One post can be a comment of another: what is new there is told once, by the first.
+    comments: dict[int, Comment] = {}
+    for post in posts:
+        for comment in post.comments:
+            comments.setdefault(comment.item.id, comment)
+    return tuple(comments[item_id] for item_id in sorted(comments))

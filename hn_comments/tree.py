@@ -48,6 +48,7 @@ class Tree(Replies):
         """
         self.news_from = self.upto
         self.fresh.clear()
+        self.dropped.clear()
         self.arrivals.clear()
         self.changed.clear()
         for item_id in self.unlisted:
@@ -113,6 +114,8 @@ class Tree(Replies):
             return False
         node = self.nodes.get(comment.id)
         if node is None:
+            if comment.id in self.dropped:
+                return False  # its youth has just ended, and its parent does not list it
             self.nodes[comment.id] = Node(parent=comment.parent or 0)
             parent.kids += (comment.id,)
             self.unlisted.add(comment.id)

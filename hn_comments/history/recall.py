@@ -159,6 +159,8 @@ def restore_discussion(tree: Tree, row: dict[str, Any], now: float) -> Discussio
     proof = discussion.proof
     proof.live, proof.gap = row["live"], row["gap"]
     proof.lags_since = to_seconds(row["lags_since"], now) or None
+    # Else each run would begin with a walk of what is disputed.
+    proof.confirmed = True
     proof.doubted = bool(row["doubted"])
     proof.patience = row["patience"]
     proof.walk_again_at = to_seconds(row["walk_again_at"], now + proof.patience)

@@ -55,6 +55,7 @@ class Store:
         # What could not be written yet, and since when that is so.
         self.waiting: deque[PollReport] = deque(maxlen=MAX_WAITING)
         self.failures = 0
+        self.lost = 0
         self.damage: sqlite3.Error | None = None
         self._opened = True
 
@@ -68,6 +69,7 @@ class Store:
         Nobody else may use the memory meanwhile.
         """
         if report is not None:
+            self.lost += len(self.waiting) == MAX_WAITING
             self.waiting.append(dataclasses.replace(report, comments=()))
         try:
             if self.damage:
@@ -100,7 +102,9 @@ class Store:
                 wanted = [post_id for post_id in ids if post_id not in memory.last_counts]
                 if trees:
                     wanted += self._recall_trees(memory, ids, follow)
-                memory.last_counts.update(last_counts(self.connection, wanted))
+                for post_id, count in last_counts(self.connection, wanted).items():
+                    # A poll without a turn may have counted it meanwhile.
+                    memory.last_counts.setdefault(post_id, count)
         except sqlite3.Error as exc:
             if is_damage(exc):
                 # Nor is it written any more: that could cost what is still sound.
@@ -161,10 +165,10 @@ class Store:
     def _recover(self) -> None:
         if self.failures:
             logger.warning(
-                "%s can be written again: it has all of the last %d polls",
-                self.path, len(self.waiting),
+                "%s can be written again: it has all of the last %d polls%s",
+                self.path, len(self.waiting), f", and lacks {self.lost} before" * (self.lost > 0),
             )  # fmt: skip
-        self.failures = 0
+        self.failures = self.lost = 0
         self.waiting.clear()
 
 
