@@ -20,10 +20,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .discussion import Discussion
 from .errors import UNREADABLE, FetchLimitExceeded, HNCommentsError, MalformedItem
 from .fetcher import URLFetcher
 from .items import parse_ids
-from .memory import Discussion, Memory, Pending
+from .memory import Memory, Pending
 from .models import Item
 from .tasks import MAX_TASKS, gather_or_stop
 
@@ -47,6 +48,11 @@ MAX_JUMP = 10_000
 # A `maxitem` lower by less than this is old news, whoever says so. One lower by more is
 # another world, if it is all that we hear for so many seconds.
 MAX_LAG, DENIED_FOR = 1000, 180.0
+
+
+# Walks that come due together are spread over polls, so that all are done within this share
+# of their interval.
+SPREAD = 1 / 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,3 +280,21 @@ def _postpone(memory: Memory, item_id: int, answer: HNCommentsError | None) -> N
             # It may be in any tree: their posts' `descendants` tell.
             for discussion in memory.discussions.values():
                 discussion.tree.mark_stale(discussion.post_id)
+
+
+def choose_old(memory: Memory, wanted: Sequence[Discussion], refresh: float) -> set[int]:
+    """
+    Return which posts a poll is to walk whole because that was long ago.
+    """
+    now = memory.clock()
+    since = now - (memory.polled_at or now)
+    memory.polled_at = now
+    intervals = {
+        discussion: discussion.walk_interval(refresh)
+        for discussion in wanted
+        if not discussion.is_walking
+    }
+    share = 1 + int(sum(since / (interval * SPREAD) for interval in intervals.values()))
+    old = [d for d, interval in intervals.items() if now - d.walked_at >= interval]
+    old.sort(key=lambda discussion: discussion.walked_at)
+    return {discussion.post_id for discussion in old[:share]}

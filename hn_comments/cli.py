@@ -10,11 +10,11 @@ import logging
 import sys
 from collections.abc import AsyncIterable, Callable, Sequence
 
-from .display import Display
 from .errors import BadProxy, HistoryError, TooManyErrors
 from .models import PollReport, Settings
 from .options import parse_settings
 from .output import Disputes, cut, format_cost, format_header, format_report
+from .screen.display import Display
 from .signals import Stopper
 from .writer import Stream, Writer, open_to_append, stream_to
 
@@ -49,6 +49,9 @@ MAX_LINE = 500
 
 # Seconds between two looks at a slow reader.
 LOOK = 0.05
+
+# The last line of the demo: it has shown what it can.
+AFTER_THE_DEMO = "Next, the real front page: hn-comments --limit 30 --period 1m"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,6 +103,8 @@ def poll(settings: Settings, printer: "Printer", stopper: Stopper) -> int:
     except (BadProxy, HistoryError) as exc:
         logger.error("%s", exc)
         return EXIT_USAGE
+    if settings.demo:
+        logger.info("%s", AFTER_THE_DEMO)
     return EXIT_DONE
 
 

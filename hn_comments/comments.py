@@ -10,9 +10,9 @@ import asyncio
 import logging
 import time
 
+from .discussion import Discussion
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, StillUnreadable
 from .fetcher import URLFetcher
-from .memory import Discussion
 from .models import Count, OnError
 from .newcomers import Newcomers
 from .replies import MAX_NODES

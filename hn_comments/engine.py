@@ -19,14 +19,17 @@ from .memory import Memory
 from .models import PollReport, Progress, Settings
 from .poller import Poller
 from .session import Session
-from .stories import Poll
+from .stories import Poll, measure_progress
 from .tasks import stop_tasks
 
 
 logger = logging.getLogger(__name__)
 
-# Comments a minute in the demo: several in five seconds, also below the top five.
-DEMO_RATE = 400.0
+# Comments a minute in the demo, over its whole front page: as on a busy day.
+DEMO_RATE = 60.0
+
+# Its world: one whose top five get something new in each of the first polls 5 seconds apart.
+DEMO_SEED = 20
 
 
 class Control:
@@ -52,7 +55,8 @@ class Control:
         """
         Return how far the poll that runs has come, if there is one.
         """
-        return next((poll.progress for poll in self._polls if poll.progress is not None), None)
+        measured = map(measure_progress, self._polls)
+        return next((progress for progress in measured if progress is not None), None)
 
     def stop(self) -> None:
         """
@@ -84,13 +88,14 @@ async def watch(
         if settings.demo:
             from .simulator import Simulator, World
 
-            demo = await stack.enter_async_context(Simulator(World(rate=DEMO_RATE)))
+            world = World(seed=DEMO_SEED, rate=DEMO_RATE)
+            demo = await stack.enter_async_context(Simulator(world))
             settings = dataclasses.replace(settings, api_url=demo.url)
         session = await stack.enter_async_context(Session(settings))
         memory = Memory()
         history = None
         if settings.history is not None:
-            from .history import History
+            from .history.store import History
 
             history = await stack.enter_async_context(History(settings.history))
 

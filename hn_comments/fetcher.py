@@ -155,7 +155,10 @@ class URLFetcher:
             if not exc.is_overload:
                 pacer.accept()
                 raise
-            pacer.refuse(sent_at, exc.retry_after)
+            if exc.asks_to_wait:
+                pacer.refuse(sent_at, exc.retry_after)
+            else:
+                pacer.suspect(sent_at)
             self._note_refusal(exc)
             raise
         finally:

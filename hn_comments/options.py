@@ -33,6 +33,9 @@ API_URL_VARIABLE = "HN_COMMENTS_API_URL"
 # Shells that --print-completion knows.
 SHELLS = ("bash", "zsh", "fish")
 
+# Where all of it is explained.
+PROJECT_URL = "https://github.com/hn-comments/hn-comments"
+
 EPILOG = f"""\
 A DURATION is in seconds, or has a unit: 5, 0.5, 30s, 5m, 1h, 1d.
 An argument @FILE stands for the arguments in that file.
@@ -49,6 +52,8 @@ examples:
 exit codes: 0 done; 1 stopped by errors, or nothing could be counted; 2 usage;
 3 done, but the last poll was partial; 129, 130 and 143 for SIGHUP, SIGINT and
 SIGTERM.
+
+{PROJECT_URL}
 """
 
 

@@ -30,6 +30,10 @@ MAX_OUTAGE_PAUSE = 8.0
 # Seconds a server can make us pause with Retry-After, however much it asks for.
 MAX_PAUSE = 60.0
 
+# A bare 503 says no more than that something broke. Only if so many of the last answers were
+# that, it is the number of requests which broke it.
+MANY, OF_THE_LAST = 10, 40
+
 # Seconds that a late timer may catch up; without, a busy loop would never reach the rate.
 CREDIT = 0.02
 
@@ -46,6 +50,8 @@ class Pacer:
         # When an answer last was no refusal.
         self.accepted_at = float("-inf")
         self._allowed = min(FIRST_IN_FLIGHT, most)
+        # Of the last answers, which were a bare 503.
+        self._broke: deque[bool] = deque(maxlen=OF_THE_LAST)
         self._queue: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._next_at = self._resume_at = 0.0
@@ -90,6 +96,7 @@ class Pacer:
         """
         Note an answer that is no refusal.
         """
+        self._broke.append(False)
         self.accepted_at = read_clock()
         self.pace.accept(self.accepted_at)
         self._outage_pause = FIRST_PAUSE
@@ -114,6 +121,14 @@ class Pacer:
         if now + pause > self._resume_at:
             self._resume_at = now + pause
             logger.debug("Sending nothing for %.1f seconds", pause)
+
+    def suspect(self, sent_at: float) -> None:
+        """
+        Note an answer that may be a refusal of what was sent at some time, or a mere failure.
+        """
+        self._broke.append(True)
+        if self.pace.ceiling is not None or sum(self._broke) >= MANY:
+            self.refuse(sent_at, None)
 
     def close(self) -> None:
         """

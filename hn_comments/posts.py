@@ -3,12 +3,13 @@ One post in one poll: its count, the proof of it, and what is reported.
 """
 
 import logging
+import math
 
 from .changes import Found
 from .comments import count_discussion
+from .discussion import Discussion
 from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
 from .fetcher import URLFetcher
-from .memory import Discussion
 from .models import Comment, Count, PostReport, Settings
 from .proof import LAG
 
@@ -83,7 +84,7 @@ class Post:
         discussion.proof.walked(
             self.descendants,
             drift=drift,
-            lately=discussion.written_within(LAG),
+            lately=count_written(discussion, LAG),
             now=discussion.tree.clock(),
             refresh=self.settings.refresh,
         )
@@ -98,7 +99,7 @@ class Post:
         if not (fresh and exact) or self.descendants is None or found.reason:
             return False
         verdict = discussion.proof.judge(
-            self.descendants, lately=discussion.written_within(LAG), now=discussion.tree.clock()
+            self.descendants, lately=count_written(discussion, LAG), now=discussion.tree.clock()
         )
         return verdict == "wrong"
 
@@ -148,6 +149,30 @@ class Post:
             new=exact.comments - last_count if exact and last_count is not None else None,
             error=count.error if count else str(result or error),
             disputed=exact is not None and self._is_disputed,
-            last_hour=discussion.written_within(HOUR) if count else None,
-            hours=discussion.written_hourly(MAX_HOURS) if count and self.settings.live else (),
+            last_hour=count_written(discussion, HOUR) if count else None,
+            hours=count_hourly(discussion, MAX_HOURS) if count and self.settings.live else (),
         )
+
+
+def count_written(discussion: Discussion, seconds: float) -> int:
+    """
+    Return how many of the comments were written so lately, by their own time.
+    """
+    written = [*discussion.tree.created()]
+    # Where the clock here is behind, the last comment knows better.
+    now = max([discussion.tree.clock(), *written])
+    return sum(created > now - seconds for created in written)
+
+
+def count_hourly(discussion: Discussion, most: int) -> tuple[int, ...]:
+    """
+    Return how many were written in each hour since the post was, the last *most* hours.
+    """
+    now = discussion.tree.clock()
+    born = discussion.item.time if discussion.item and discussion.item.time else now
+    hours = [0] * max(1, min(most, math.ceil((now - born) / HOUR)))
+    for created in discussion.tree.created():
+        ago = int(max(now - created, 0) // HOUR)
+        if ago < len(hours):
+            hours[-1 - ago] += 1
+    return tuple(hours)

@@ -7,17 +7,18 @@ poll timeout, or a cancellation from outside. Unfinished posts are then lower bo
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import async_timeout
 
-from .changes import Found, ask, find_changes
+from .changes import Found, ask, choose_old, find_changes
+from .discussion import Discussion
 from .errors import HNCommentsError, PollFailed
 from .fetcher import URLFetcher
 from .items import parse_ids
-from .memory import POST_MEMORY, Discussion, Memory
-from .models import Comment, PollReport, Progress, Settings
+from .memory import POST_MEMORY, Memory
+from .models import Comment, PollReport, PostReport, Progress, Settings
 from .posts import Post
 from .tasks import gather_or_stop
 
@@ -25,11 +26,7 @@ from .tasks import gather_or_stop
 # A type checker takes this for typing.TYPE_CHECKING: sqlite3 is imported by who needs it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .history import History
-
-# Walks that come due together are spread over polls, so that all are done within this share
-# of their interval.
-SPREAD = 1 / 4
+    from .history.store import History
 
 
 class Poll:
@@ -62,25 +59,6 @@ class Poll:
         # When its turn came, by the loop's clock.
         self.start: float | None = None
 
-    @property
-    def progress(self) -> Progress | None:
-        """
-        How far the poll has come, if it is its turn.
-        """
-        if self.start is None:
-            return None
-        posts = self.posts or []
-        expected = [post.descendants for post in posts if post.descendants is not None]
-        return Progress(
-            poll=self.number,
-            posts=len(posts),
-            posts_done=sum(post.result is not None for post in posts),
-            comments=sum(len(post.discussion.tree.nodes) - 1 for post in posts),
-            expected=sum(expected) if expected else None,
-            fetches=self.fetcher.fetch_counter,
-            seconds=asyncio.get_running_loop().time() - self.start,
-        )
-
     async def run(self, publish: Callable[[PollReport], None]) -> None:
         """
         Count every post, then hand the report to *publish*, even when cancelled.
@@ -111,7 +89,7 @@ class Poll:
             failed = isinstance(exc, PollFailed)
         finally:
             seconds = asyncio.get_running_loop().time() - start
-            report = self._report(error, failed=failed, started=started, seconds=seconds)
+            report = report_poll(self, error, failed=failed, started=started, seconds=seconds)
             try:
                 if self.history is not None:
                     await self.history.save(report, self.memory if self.remembers else None)
@@ -125,7 +103,7 @@ class Poll:
         """
         discussions = await self._look_around()
         upto = self.memory.maxitem or 0
-        old = self._choose_old(discussions)
+        old = choose_old(self.memory, discussions, self.settings.refresh) if self.remembers else ()
         await gather_or_stop(
             [
                 asyncio.create_task(
@@ -180,54 +158,66 @@ class Poll:
         ]
         return [*listed, *followed]
 
-    def _choose_old(self, discussions: Sequence[Discussion]) -> set[int]:
-        """
-        Return which posts this poll walks whole because that was long ago.
-        """
-        if not self.remembers:
-            return set()
-        now = self.memory.clock()
-        intervals = {
-            discussion: discussion.walk_interval(self.settings.refresh)
-            for discussion in discussions
-            if not discussion.is_walking
-        }
-        since = now - (self.memory.polled_at or now)
-        self.memory.polled_at = now
-        share = 1 + int(sum(since / (interval * SPREAD) for interval in intervals.values()))
-        old = [d for d, interval in intervals.items() if now - d.walked_at >= interval]
-        old.sort(key=lambda discussion: discussion.walked_at)
-        return {discussion.post_id for discussion in old[:share]}
 
-    def _report(
-        self, error: str | None, *, failed: bool, started: datetime, seconds: float
-    ) -> PollReport:
-        posts = self.posts or []
-        stories = []
-        for post in posts:
-            last_count = self.counts.last_counts.get(post.id)
-            story = post.report(error, last_count)
-            if story.status == "exact" and story.count:
-                self.counts.note_count(post.id, story.count.comments)
-            stories.append(story)
-        return PollReport(
-            poll=self.number,
-            started=started,
-            list=self.settings.list_name,
-            seconds=seconds,
-            fetches=self.fetcher.fetch_counter,
-            retries=self.fetcher.retry_counter,
-            stories=tuple(stories),
-            skipped=self.skipped,
-            mode=self.found.mode,
-            changed=sum(len(post.discussion.tree.changed) for post in posts),
-            drift=sum(post.drift for post in posts),
-            failed=failed or self.posts is None,
-            error=error,
-            refused=self.fetcher.refused_counter,
-            comments=self._new_comments() if self.settings.comments or self.settings.live else (),
-        )
+def measure_progress(poll: Poll) -> Progress | None:
+    """
+    Return how far a poll has come, if it is its turn.
+    """
+    if poll.start is None:
+        return None
+    posts = poll.posts or []
+    expected = [post.descendants for post in posts if post.descendants is not None]
+    return Progress(
+        poll=poll.number,
+        posts=len(posts),
+        posts_done=sum(post.result is not None for post in posts),
+        comments=sum(len(post.discussion.tree.nodes) - 1 for post in posts),
+        expected=sum(expected) if expected else None,
+        fetches=poll.fetcher.fetch_counter,
+        seconds=asyncio.get_running_loop().time() - poll.start,
+    )
 
-    def _new_comments(self) -> tuple[Comment, ...]:
-        comments = [comment for post in self.posts or () for comment in post.comments]
-        return tuple(sorted(comments, key=lambda comment: comment.item.id))
+
+def report_poll(
+    poll: Poll, error: str | None, *, failed: bool, started: datetime, seconds: float
+) -> PollReport:
+    """
+    Say what a poll found, and remember its counts for the next one.
+    """
+    posts = poll.posts or []
+    settings = poll.settings
+    return PollReport(
+        poll=poll.number,
+        started=started,
+        list=settings.list_name,
+        seconds=seconds,
+        fetches=poll.fetcher.fetch_counter,
+        retries=poll.fetcher.retry_counter,
+        stories=tuple(report_post(post, error, poll.counts) for post in posts),
+        skipped=poll.skipped,
+        mode=poll.found.mode,
+        changed=sum(len(post.discussion.tree.changed) for post in posts),
+        drift=sum(post.drift for post in posts),
+        failed=failed or poll.posts is None,
+        error=error,
+        refused=poll.fetcher.refused_counter,
+        comments=sort_comments(posts) if settings.comments or settings.live else (),
+    )
+
+
+def report_post(post: Post, error: str | None, counts: Memory) -> PostReport:
+    """
+    Say what a poll found about one post, and remember its count for the next one.
+    """
+    story = post.report(error, counts.last_counts.get(post.id))
+    if story.count is not None and story.count.exact:
+        counts.note_count(post.id, story.count.comments)
+    return story
+
+
+def sort_comments(posts: Iterable[Post]) -> tuple[Comment, ...]:
+    """
+    Return the comments that are new in *posts*, the oldest first.
+    """
+    comments = [comment for post in posts for comment in post.comments]
+    return tuple(sorted(comments, key=lambda comment: comment.item.id))

@@ -11,9 +11,9 @@ from typing import Any, TextIO
 import pytest
 
 from hn_comments import Settings
-from hn_comments.altscreen import LEAVE
-from hn_comments.display import Display
-from hn_comments.progress import ERASE
+from hn_comments.screen.altscreen import LEAVE
+from hn_comments.screen.display import Display
+from hn_comments.screen.progress import ERASE
 
 from .reports import post, pseudo_terminal, report
 from .support import eventually

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from hn_comments import HistoryError, Item, PollReport, Settings, URLFetcher
-from hn_comments.database import migrate
-from hn_comments.history import History, Store
-from hn_comments.memory import Discussion, Memory, Pending
-from hn_comments.schema import APPLICATION_ID, VERSION
+from hn_comments.discussion import Discussion
+from hn_comments.history.database import migrate
+from hn_comments.history.schema import APPLICATION_ID, VERSION
+from hn_comments.history.store import History, Store
+from hn_comments.memory import Memory, Pending
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 from hn_comments.totals import UNREAD
@@ -339,7 +340,7 @@ def test_read_only_file_is_refused(tmp_path: Path) -> None:
     path.chmod(0o444)
     code = (
         "import os, sys\n"
-        "from hn_comments.history import Store\n"
+        "from hn_comments.history.store import Store\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "try: Store(sys.argv[1])\n"
         "except Exception as exc: print(exc)"
@@ -429,7 +430,7 @@ async def test_busy_file_is_a_warning_and_the_next_poll_writes_it_all(
     path: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another process holds it for long, polls go on; nothing is lost."""
-    monkeypatch.setattr("hn_comments.database.BUSY_TIMEOUT", 20 * MS)
+    monkeypatch.setattr("hn_comments.history.database.BUSY_TIMEOUT", 20 * MS)
     world = front_page(3)
     memory, reports = Memory(), list[PollReport]()
     async with client(world) as (_, fetcher), History(path) as history:
@@ -484,7 +485,7 @@ async def test_what_could_not_be_written_is_written_at_the_end(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run of one poll has no next one."""
-    monkeypatch.setattr("hn_comments.database.BUSY_TIMEOUT", 20 * MS)
+    monkeypatch.setattr("hn_comments.history.database.BUSY_TIMEOUT", 20 * MS)
     async with client(front_page(3)) as (_, fetcher), History(path) as history:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")

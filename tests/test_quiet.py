@@ -209,7 +209,7 @@ async def test_broken_item_does_not_hold_up_each_poll(place: str) -> None:
             await poll_once(fetcher, memory=memory)
             broken = world.add_reply(world.top[0])
         else:
-            broken = world.top[0] if place == "post" else world.items[world.top[0]]["kids"][0]
+            broken = world.top[0] if place == "post" else next(iter(world.walk(world.top[0])))
         simulator.fail(f"item/{broken}", "hang")
         sent = []
         for _ in range(4):

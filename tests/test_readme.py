@@ -1,37 +1,59 @@
-"""What the README shows is true."""
+"""What the README and the pages beside it show is true."""
 
+import json
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from hn_comments.cli import EXIT_CODES, EXIT_ERRORS, EXIT_USAGE
-from hn_comments.output import STORY_FIELDS
+from hn_comments.output import COMMENT_FIELDS, STORY_FIELDS
 from hn_comments.simulator import FAULTS
 
 from .support import COMMAND
 
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PROJECT = Path(__file__).parent.parent
+PAGES = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))
+}
+README = PAGES["README.md"]
+
+# Where the README's links lead: they are whole addresses, for package indexes.
+ADDRESS = re.compile(
+    r"https://(?:github\.com/hn-comments/hn-comments/blob/main"
+    r"|raw\.githubusercontent\.com/hn-comments/hn-comments/main)/([^)#\s]+)"
+)
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
+
+
+def run(*arguments: str) -> str:
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+    environment.pop("HN_COMMENTS_API_URL", None)
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, check=False, env=environment
+    ).stdout
+
+
+def example(command: str) -> tuple[list[str], list[str]]:
+    """Return the arguments and the output of the README's example that begins so."""
+    for block in blocks("console"):
+        first, *lines = block.splitlines()
+        if first.startswith(f"$ hn-comments {command}"):
+            return shlex.split(first)[2:], lines
+    raise LookupError(command)
 
 
 def test_help_block_is_what_help_says() -> None:
     """The options, to the letter."""
-    output = subprocess.run(
-        [*COMMAND, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
-    )
-
-    assert blocks("text") == [output.stdout]
+    assert blocks("text") == [run("--help")]
 
 
 def test_exit_codes_are_listed() -> None:
@@ -46,29 +68,64 @@ def test_exit_codes_are_listed() -> None:
     assert listed == {*EXIT_CODES.values(), EXIT_ERRORS, EXIT_USAGE, 129, 130, 143}
 
 
-def test_output_examples_have_all_fields() -> None:
-    """In their order."""
-    assert "\n" + ",".join(STORY_FIELDS) + "\n" in README
-    for field in STORY_FIELDS:
-        assert f'"{field}": ' in README
+def test_lines_of_the_demo_are_real() -> None:
+    """The demo begins alike each time; what grows later depends on the clock."""
+    arguments, shown = example("--demo --period 5 --limit 5 --polls 2")
+    arguments[arguments.index("2")] = "1"
+
+    lines = run(*arguments).splitlines()
+
+    assert [line[11:] for line in lines] == [line[11:] for line in shown if "comments (1)" in line]
+
+
+def test_partial_lines_are_real() -> None:
+    """Which comments the budget reached is chance; the sentence is not."""
+    arguments, shown = example("--demo --once --limit 2 --max-fetches")
+
+    def sentences(lines: list[str]) -> list[str]:
+        return [re.sub(r"\d+", "N", line[11:]) for line in lines]
+
+    assert sentences(run(*arguments).splitlines()) == sentences(shown)
+
+
+def test_json_lines_are_real() -> None:
+    """All fields in their order, and the values that are not times."""
+    arguments, shown = example("--demo --once --limit 1 --format json")
+
+    for line, told in zip(run(*arguments).splitlines(), shown, strict=True):
+        now, then = json.loads(line), json.loads(told)
+        assert list(now) == list(then)
+        for name in ("type", "id", "title", "comments", "live", "status", "fetches", "errors"):
+            assert now.get(name) == then.get(name), name
+
+
+def test_fields_are_explained() -> None:
+    """Each in its place."""
+    for field in {*STORY_FIELDS, *COMMENT_FIELDS}:
+        assert f"`{field}`" in PAGES["output.md"], field
 
 
 def test_faults_are_listed() -> None:
     """With their exact names."""
-    section = README.split("## The simulator")[1]
-
-    assert all(f"`{fault}`" in section for fault in FAULTS)
+    assert all(f"`{fault}`" in PAGES["simulator.md"] for fault in FAULTS)
 
 
-@pytest.mark.parametrize("code", [b for b in blocks("python") if "Simulator" in b])
-def test_python_examples_run(code: str) -> None:
-    """As they stand; the one that asks the real site is only compiled."""
-    exec(compile(code, "README.md", "exec"), {"__name__": "example"})  # noqa: S102
+def test_links_lead_somewhere() -> None:
+    """To a file that there is, from the README and from page to page."""
+    for target in ADDRESS.findall(README):
+        assert (PROJECT / target).is_file(), target
+    for name, page in PAGES.items():
+        if name != "README.md":
+            for target in re.findall(r"\]\((?!https?:)([^)#]+)", page):
+                assert (PROJECT / "docs" / target).exists(), f"{name}: {target}"
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_python_examples_import_what_there_is(code: str) -> None:
-    """Their imports work."""
-    imports = "\n".join(line for line in code.splitlines() if line.startswith(("from", "import")))
-    exec(compile(imports, "README.md", "exec"), {})  # noqa: S102
-    compile(code, "README.md", "exec")
+@pytest.mark.parametrize("page", PAGES)
+def test_python_examples_run(page: str) -> None:
+    """Those that need no network as they stand; the others import what there is."""
+    for code in blocks("python", PAGES[page]):
+        compile(code, page, "exec")
+        lines = code.splitlines()
+        imports = "\n".join(line for line in lines if line.startswith(("from", "import")))
+        local = "demo=True" in code or "Simulator" in code
+        exec(compile(code if local else imports, page, "exec"), {"__name__": "example"})  # noqa: S102

@@ -105,6 +105,13 @@ class Simulator:
         else:
             self._failing.setdefault(path, []).extend([fault] * times)
 
+    def recover(self) -> None:
+        """
+        Let nothing fail any more that `fail` made fail.
+        """
+        self._failing.clear()
+        self._always.clear()
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.requests += 1
         self.in_flight += 1

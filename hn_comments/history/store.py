@@ -21,13 +21,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ..discussion import Discussion
+from ..memory import Memory
+from ..models import PollReport
+from ..tree import Tree
 from .archive import Archive
 from .database import explain, is_damage, open_database
 from .figures import last_counts, save_report, utc_time
-from .memory import Discussion, Memory
-from .models import PollReport
 from .recall import ContradictionError, find_followed, load_memory, load_tree
-from .tree import Tree
 
 
 logger = logging.getLogger(__name__)

@@ -4,11 +4,12 @@ Draw the live table: the stories, the pane with new comments, and what stands be
 
 from datetime import datetime
 
+from ..models import PostReport
+from ..plaintext import clean, plain_text
 from .board import Board
-from .models import PostReport
-from .plaintext import clean, plain_text
 from .progress import describe_seconds
-from .screen import (
+from .terminal import Terminal
+from .text import (
     FAILED,
     NEW,
     PARTIAL,
@@ -20,7 +21,6 @@ from .screen import (
     plural,
     title_of,
 )
-from .terminal import Terminal
 
 
 # A type checker takes this for typing.TYPE_CHECKING.

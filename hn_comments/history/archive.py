@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
-from .memory import Discussion, Memory
-from .replies import YOUTH
+from ..discussion import Discussion
+from ..memory import Memory
+from ..replies import YOUTH
+from ..totals import UNREAD
+from ..tree import Tree
 from .rows import NAMES, printable, to_text
-from .totals import UNREAD
-from .tree import Tree
 
 
 SAVE_ITEM = """

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from .models import PollReport, PostReport
+from ..models import PollReport, PostReport
 from .rows import printable
 
 

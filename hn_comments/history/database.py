@@ -7,7 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from .errors import HistoryError
+from ..errors import HistoryError
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from .models import Comment, PollReport, PostReport, Settings
-from .plaintext import clean, plain_text
+from ..models import Comment, PollReport, PostReport, Settings
+from ..plaintext import clean, plain_text
 from .terminal import Terminal
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from ..models import PollReport, Progress
+from ..tasks import stop_tasks
 from .altscreen import AlternateScreen
 from .board import Board
-from .models import PollReport, Progress
 from .progress import PATIENCE, describe_progress
 from .table import OLD, draw_last, draw_screen
-from .tasks import stop_tasks
 from .terminal import Terminal
 
 

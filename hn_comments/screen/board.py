@@ -7,8 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from .models import Comment, PollReport, PostReport
-from .screen import summarise
+from ..models import Comment, PollReport, PostReport
+from .text import summarise
 
 
 # New comments kept of each story, for the pane.

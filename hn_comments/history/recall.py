@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .memory import Discussion, Memory, Pending
-from .models import Item
-from .replies import YOUTH
+from ..discussion import Discussion
+from ..memory import Memory, Pending
+from ..models import Item
+from ..replies import YOUTH
+from ..totals import NOTHING, UNREAD, Node
+from ..tree import Tree
 from .rows import STATES, to_seconds, to_text
-from .totals import NOTHING, UNREAD, Node
-from .tree import Tree
 
 
 LOAD_TREE = """

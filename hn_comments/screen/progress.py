@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from .models import Progress
-from .screen import fit_facts, plural
-from .tasks import stop_tasks
+from ..models import Progress
+from ..tasks import stop_tasks
 from .terminal import Terminal
+from .text import fit_facts, plural
 
 
 # Seconds that a walk may take in silence.
