@@ -826,3 +826,15 @@ async def test_gap_is_not_learned_from_a_walk_that_took_two_polls() -> None:
 
 def kids(world: World, item_id: int) -> list[int]:
     return list((world.items[item_id] or {}).get("kids", []))
+
+
+async def test_old_null_answer_does_not_hide_a_young_comment() -> None:
+    """It was read already: the answer comes from before it was written."""
+    world = front_page(30)
+    async with watching(world) as watcher:
+        new = world.add_comment(world.top[0])
+        await watcher.check()
+        world.touch(new)
+        watcher.lies[f"item/{new}.json"] = [None]
+
+        await watcher.check(seconds=61)
