@@ -229,7 +229,7 @@ class WorldFetcher(URLFetcher):
         super().__init__(session)
         self.world = world
 
-    async def fetch(self, path: str, *, retries: int | None = None) -> Any:
+    async def fetch(self, path: str, *, failed: bool = False) -> Any:
         self.fetch_counter += 1
         return answer(self.world, path.removesuffix(".json"))
 

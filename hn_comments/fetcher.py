@@ -82,33 +82,26 @@ class URLFetcher:
             FetchError, FetchLimitExceeded, RateLimited: as `fetch`.
         """
         path = f"item/{item_id}.json"
-        if not failed:
-            return parse_item(path, item_id, await self.fetch(path))
-        seconds = self.session.settings.fetch_timeout * PATIENCE
-        try:
-            async with async_timeout.timeout(seconds):
-                return parse_item(path, item_id, await self.fetch(path, retries=0))
-        except TimeoutError as exc:
-            raise FetchTimeout(path, seconds) from exc
+        return parse_item(path, item_id, await self.fetch(path, failed=failed))
 
-    async def fetch(self, path: str, *, retries: int | None = None) -> Any:
+    async def fetch(self, path: str, *, failed: bool = False) -> Any:
         """
         Return the JSON value at *path*, retrying what may pass by itself.
 
-        That is done as often as the settings say, or *retries* times.
+        What has *failed* in an earlier poll gets one short try.
 
         Raises:
             FetchError: if the last try failed too, or an error is not transient.
             FetchLimitExceeded: if the budget is used up.
             RateLimited: if the server has refused everything for a minute.
         """
-        waits = delays(self.session.settings.retries if retries is None else retries)
+        waits = delays(0 if failed else self.session.settings.retries)
         # That a server is asked too much is no fault of this item.
         refusals = delays(MAX_REFUSALS)
         tries = 1
         while True:
             try:
-                return await self._fetch_once(path)
+                return await self._fetch_once(path, failed=failed)
             except FetchError as exc:
                 exc.tries = tries
                 wait = next(refusals if is_refusal(exc) else waits, None)
@@ -119,14 +112,14 @@ class URLFetcher:
             tries += 1
             self.retry_counter += 1
 
-    async def _fetch_once(self, path: str) -> Any:
+    async def _fetch_once(self, path: str, *, failed: bool) -> Any:
         """
         Send one request, and those that redirects on the same host ask for.
         """
         url = URL(f"{self.session.settings.api_url}/{path}", encoded=True)
         seen = {url}
         for _ in range(1 + MAX_REDIRECTS):
-            answer = await self._send(path, url)
+            answer = await self._send(path, url, failed=failed)
             if isinstance(answer, bytes):
                 return parse_json(path, answer)
             url = answer
@@ -135,7 +128,7 @@ class URLFetcher:
             seen.add(url)
         raise RedirectRefused(path, str(url), f"after {MAX_REDIRECTS} others")
 
-    async def _send(self, path: str, url: URL) -> bytes | URL:
+    async def _send(self, path: str, url: URL, *, failed: bool) -> bytes | URL:
         """
         Send one request in its turn, and tell the pacer how it was answered.
         """
@@ -149,7 +142,7 @@ class URLFetcher:
             self._check_budget()
             self.fetch_counter += 1
             sent = True
-            answer = await self.session.get(path, url)
+            answer = await (self._get_soon if failed else self.session.get)(path, url)
             pacer.accept()
         except BadStatus as exc:
             if not exc.is_overload:
@@ -164,6 +157,17 @@ class URLFetcher:
         finally:
             pacer.leave(sent=sent)
         return answer
+
+    async def _get_soon(self, path: str, url: URL) -> bytes | URL:
+        """
+        Do what `Session.get` does, with less patience.
+        """
+        seconds = self.session.settings.fetch_timeout * PATIENCE
+        try:
+            async with async_timeout.timeout(seconds):
+                return await self.session.get(path, url)
+        except TimeoutError as exc:
+            raise FetchTimeout(path, seconds) from exc
 
     def _check_budget(self) -> None:
         if self.max_fetches is not None and self.fetch_counter >= self.max_fetches:

@@ -29,9 +29,9 @@ class LyingFetcher(URLFetcher):
         super().__init__(session)
         self.lies = lies
 
-    async def fetch(self, path: str, *, retries: int | None = None) -> Any:
+    async def fetch(self, path: str, *, failed: bool = False) -> Any:
         if not self.lies.get(path):
-            return await super().fetch(path, retries=retries)
+            return await super().fetch(path, failed=failed)
         self.fetch_counter += 1
         return self.lies[path].pop(0)
 

