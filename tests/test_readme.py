@@ -129,3 +129,13 @@ def test_python_examples_run(page: str) -> None:
         imports = "\n".join(line for line in lines if line.startswith(("from", "import")))
         local = "demo=True" in code or "Simulator" in code
         exec(compile(code if local else imports, page, "exec"), {"__name__": "example"})  # noqa: S102
+
+
+@pytest.mark.parametrize("page", ["README.md", "library.md"])
+def test_python_examples_are_typed(page: str) -> None:
+    """Clean under mypy --strict, for those who use the library so."""
+    mypy = pytest.importorskip("mypy.api")
+
+    for code in blocks("python", PAGES[page]):
+        output, errors, status = mypy.run(["--strict", "-c", code])
+        assert status == 0, output + errors
