@@ -38,6 +38,9 @@ PENDING_MEMORY = 90.0
 # Seconds between two readings of an item that stays in `updates`.
 UPDATED_AGAIN = 60.0
 
+# Ids in `updates` that are looked at: the real site has some 40, and it is only a hint.
+MAX_UPDATED = 1000
+
 # Ids before `maxitem` that are read when a first walk begins: two minutes of Hacker News,
 # whose parents may not list them yet.
 RECENT = 20
@@ -110,7 +113,7 @@ async def _fetch_updates(fetcher: URLFetcher, memory: Memory) -> tuple[int, ...]
         updates = await fetcher.fetch(path)
         if not isinstance(updates, dict):
             raise MalformedItem(path, "the answer is not an object")
-        ids = parse_ids(path, updates.get("items"))
+        ids = parse_ids(path, updates.get("items"))[:MAX_UPDATED]
     except UNREADABLE as exc:
         level = logging.DEBUG if memory.blind else logging.WARNING
         logger.log(level, "Cannot see which items changed: %s", exc)

@@ -197,7 +197,10 @@ def parse_json(path: str, body: bytes) -> Any:
     Return the JSON value in *body*.
     """
     try:
-        return decode(body)
+        with contextlib.suppress(ValueError):
+            return decode(body)
+        # The fast decoder refuses halves of surrogate pairs, which JSON allows.
+        return json.loads(body)
     # Nested a thousand deep, valid JSON overflows the decoder's stack.
     except (ValueError, RecursionError) as exc:
         raise NotJSON(path) from exc

@@ -14,7 +14,7 @@ import async_timeout
 
 from .changes import Found, ask, choose_old, find_changes
 from .discussion import Discussion
-from .errors import HNCommentsError, PollFailed
+from .errors import HNCommentsError, MalformedItem, PollFailed
 from .fetcher import URLFetcher
 from .items import parse_ids
 from .memory import POST_MEMORY, Memory
@@ -136,7 +136,12 @@ class Poll:
         if self.settings.posts:
             return self.settings.posts
         path = f"{self.settings.stories}stories.json"
-        ids = parse_ids(path, await self.fetcher.fetch(path))
+        answer = await self.fetcher.fetch(path)
+        if answer is None:
+            # What the real API says to a path that it does not know.
+            url = self.settings.api_url
+            raise MalformedItem(path, f"the answer of {url} is null: is the /v0 missing?")
+        ids = parse_ids(path, answer)
         return list(dict.fromkeys(ids))[: self.settings.limit]
 
     async def _open(self, ids: Sequence[int]) -> Sequence[Discussion]:

@@ -169,6 +169,16 @@ async def test_too_many_errors_quit_at_once() -> None:
     assert stderr.count("] Calculating comments") == stderr.count(" failed: ") == 1
 
 
+async def test_address_without_v0_is_told() -> None:
+    """The API answers `null` to paths that it does not know."""
+    async with Simulator(front_page(1)) as simulator:
+        url = simulator.url.removesuffix("/v0")
+        code, _, stderr = await run("--api-url", url, "--once")
+
+    assert code == 1
+    assert f"topstories.json: the answer of {url} is null: is the /v0 missing?" in stderr
+
+
 async def test_named_post_by_url() -> None:
     """As copied from a browser."""
     async with Simulator(front_page(4)) as simulator:
