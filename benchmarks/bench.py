@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -22,11 +23,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from hn_comments import PollReport, Session, Settings, URLFetcher
 from hn_comments.simulator import Simulator, World
 from hn_comments.simulator.paths import answer
-from hn_comments.memory import Memory
-from hn_comments.stories import Poll
 
 
 HERE = Path(__file__).parent
@@ -252,24 +250,22 @@ def print_hours(stories: int) -> None:
 
 async def hour(period: float, stories: int, refresh: float = 900.0) -> int:
     """
-    Return how many requests the polls of an hour send.
+    Print what a run of the command costs that finds everything in its history file.
     """
-    now = 0.0
-    # A fifth of what is written is under the watched stories: the rest goes below the
-    # others of a front page that is longer, and more evenly commented, than the real one.
-    world = World(stories=stories * 11, rate=9.0, clock=lambda: now)
-    memory = Memory(lambda: now)
-    settings = Settings(limit=stories, refresh=refresh)
-    session = Session()
-    fetches = 0
-    while now < 3600:
-        fetcher = WorldFetcher(session, world)
-        reports: list[PollReport] = []
-        await Poll(fetcher, settings, memory=memory, number=1).run(reports.append)
-        assert reports[0].status == "exact"
-        fetches += reports[0].fetches
-        now += period
-    return fetches
+    print(f"\n### A warm `--once --history`, {stories} stories\n")
+    print("| run | fetches | CPU s, user + sys |")
+    print("| --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as name:
+        command = [PYTHON["plain"], "-m", "hn_comments", "--api-url", f"{url}/v0", "--once", "-q"]
+        command += ["--limit", str(stories), "--format", "json", "--history", f"{name}/h.db"]
+        for which in ("cold", "warm", "warm", "warm"):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            poll = json.loads(output.splitlines()[-1])
+            assert poll["status"] == "exact", poll
+            print(f"| {which} | {poll['fetches']} | {cpu:.2f} |", flush=True)
 
 
 def print_many_polls(number: int) -> None:
@@ -335,9 +331,10 @@ def main() -> None:
         os.environ.update(BENCH_DIR=name, BENCH_PATHS=f"{name}/paths.json")
         with nginx(directory, args.port) as url:
             print_cold_walks(url, world, args.stories, args.rounds)
-            print_peers(url, min(10, args.stories))
+            if PYTHON["peers"].exists():
+                print_peers(url, min(10, args.stories))
             print_growth(url, sizes)
-    print_hours(args.stories)
+            print_warm(url, args.most)
     print_many_polls(args.polls)
     print_start_up(4 * args.rounds)
 

@@ -33,17 +33,20 @@ def ours(url: str, stories: int) -> dict[str, Any]:
     """
     The command itself, once.
     """
-    import hn_comments.program  # noqa: F401 - not part of the walk
+    import hn_comments.engine  # noqa: F401 - not part of the walk
     from hn_comments.cli import main
 
     def run() -> dict[str, Any]:
-        output = io.StringIO()
+        # The command writes bytes, below the text of standard output.
+        output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         with contextlib.redirect_stdout(output):
             main(
                 ["--api-url", url, "--limit", str(stories), "--once", "-q", "--format", "json"]
                 + ["--connections", str(CONNECTIONS)]
             )
-        lines = [json.loads(line) for line in output.getvalue().splitlines()]
+        output.flush()
+        written = output.buffer.getvalue().decode()
+        lines = [json.loads(line) for line in written.splitlines()]
         assert lines[-1]["status"] == "exact", lines[-1]
         comments = sum(line["comments"] for line in lines[:-1])
         return {"fetches": lines[-1]["fetches"], "comments": comments}
@@ -182,7 +185,8 @@ def polls(url: str, stories: int) -> dict[str, Any]:
     Many polls in one process: requests and CPU of each, memory at the start and the end.
     """
     from hn_comments import Session, Settings, URLFetcher
-    from hn_comments.stories import Memory, Poll
+    from hn_comments.memory import Memory
+    from hn_comments.stories import Poll
 
     number = int(os.environ["BENCH_POLLS"])
     settings = Settings(api_url=url, limit=stories)
