@@ -13,25 +13,6 @@ if TYPE_CHECKING:
     from yarl import URL
 
 
-def check_url(text: str) -> str:
-    """
-    Return the address of an API as it is used: encoded, without a slash at its end.
-
-    Raises:
-        ValueError: with a sentence for the user, which never shows a password.
-    """
-    try:
-        url = parse(text)
-    except ValueError:
-        shown = text.rpartition("@")[2]
-        raise ValueError(f"{shown[:100]!r} is not an http:// or https:// address") from None
-    if url.raw_user or url.raw_password:
-        raise ValueError("an address with a user or a password is not supported")
-    if url.raw_query_string or url.raw_fragment or "?" in text or "#" in text:
-        raise ValueError(f"{text[:100]!r} has more than a host and a path")
-    return str(url).rstrip("/")
-
-
 def parse(text: str) -> "URL":
     """
     Return *text* as a URL to which a connection can be tried.
