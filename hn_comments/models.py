@@ -284,3 +284,10 @@ def link(item_id: int) -> str:
     Return the page of an item.
     """
     return f"https://news.ycombinator.com/item?id={item_id}"
+
+
+def utc_time(moment: datetime) -> str:
+    """
+    Return *moment*, which is in UTC, as in "2026-11-20T21:04:05Z" (ISO 8601).
+    """
+    return f"{moment:%Y-%m-%dT%H:%M:%S}Z"

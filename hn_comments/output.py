@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from .models import Comment, Item, PollReport, PostReport, Settings
+from .models import Comment, Item, PollReport, PostReport, Settings, utc_time
 from .plaintext import clean, plain_text
 
 
@@ -233,13 +233,6 @@ def created(item: Item) -> str | None:
     Return when *item* was written, if that is known.
     """
     return None if item.time is None else utc_time(datetime.fromtimestamp(item.time, UTC))
-
-
-def utc_time(moment: datetime) -> str:
-    """
-    Return *moment*, which is in UTC, as in "2026-11-20T21:04:05Z" (ISO 8601).
-    """
-    return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _csv_line(values: Any) -> str:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+from aioresponses import aioresponses
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
 from hn_comments.changes import RECENT
@@ -125,3 +126,19 @@ class MockedResponse(aiohttp.ClientResponse):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"stream_writer": SimpleNamespace(output_size=0), **kwargs})
+
+
+# What is asked where each answer is mocked: nobody listens there.
+URL = "http://127.0.0.1:9/v0"
+
+
+@asynccontextmanager
+async def mocked_fetcher(**settings: Any) -> AsyncIterator[URLFetcher]:
+    """Give a fetcher whose answers are mocked."""
+    async with Session(Settings(api_url=URL, **settings)) as session:
+        yield URLFetcher(session)
+
+
+def answer(mock: aioresponses, path: str, **kwargs: Any) -> None:
+    """Have the next request for *path* answered so."""
+    mock.get(f"{URL}/{path}", response_class=MockedResponse, **kwargs)

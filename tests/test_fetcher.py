@@ -1,9 +1,6 @@
 """One GET to JSON: every answer there can be, and what each costs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from aioresponses import aioresponses
@@ -17,31 +14,19 @@ from hn_comments import (
     Item,
     NotJSON,
     RateLimited,
-    Session,
-    Settings,
     URLFetcher,
 )
 
-from .support import MS, MockedResponse, client, eventually, front_page, thread
-
-
-URL = "http://127.0.0.1:9/v0"
-
-
-@pytest.fixture
-def mocked() -> Iterator[aioresponses]:
-    with aioresponses() as mock:
-        yield mock
-
-
-@asynccontextmanager
-async def mocked_fetcher(**settings: Any) -> AsyncIterator[URLFetcher]:
-    async with Session(Settings(api_url=URL, **settings)) as session:
-        yield URLFetcher(session)
-
-
-def answer(mock: aioresponses, path: str, **kwargs: Any) -> None:
-    mock.get(f"{URL}/{path}", response_class=MockedResponse, **kwargs)
+from .support import (
+    MS,
+    MockedResponse,
+    answer,
+    client,
+    eventually,
+    front_page,
+    mocked_fetcher,
+    thread,
+)
 
 
 async def test_json_is_returned_and_counted() -> None:

@@ -1,40 +1,14 @@
 """What the API answered is checked before it is believed."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
-
 import pytest
 from aioresponses import aioresponses
 
 from hn_comments import (
     Item,
     MalformedItem,
-    Session,
-    Settings,
-    URLFetcher,
 )
 
-from .support import MockedResponse
-
-
-URL = "http://127.0.0.1:9/v0"
-
-
-@pytest.fixture
-def mocked() -> Iterator[aioresponses]:
-    with aioresponses() as mock:
-        yield mock
-
-
-@asynccontextmanager
-async def mocked_fetcher(**settings: Any) -> AsyncIterator[URLFetcher]:
-    async with Session(Settings(api_url=URL, **settings)) as session:
-        yield URLFetcher(session)
-
-
-def answer(mock: aioresponses, path: str, **kwargs: Any) -> None:
-    mock.get(f"{URL}/{path}", response_class=MockedResponse, **kwargs)
+from .support import answer, mocked_fetcher
 
 
 @pytest.mark.parametrize(

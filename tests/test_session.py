@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from typing import Any
@@ -25,26 +25,7 @@ from hn_comments import (
 )
 from hn_comments.session import MAX_BODY, retry_after
 
-from .support import MockedResponse, client, thread
-
-
-URL = "http://127.0.0.1:9/v0"
-
-
-@pytest.fixture
-def mocked() -> Iterator[aioresponses]:
-    with aioresponses() as mock:
-        yield mock
-
-
-@asynccontextmanager
-async def mocked_fetcher(**settings: Any) -> AsyncIterator[URLFetcher]:
-    async with Session(Settings(api_url=URL, **settings)) as session:
-        yield URLFetcher(session)
-
-
-def answer(mock: aioresponses, path: str, **kwargs: Any) -> None:
-    mock.get(f"{URL}/{path}", response_class=MockedResponse, **kwargs)
+from .support import URL, MockedResponse, answer, client, mocked_fetcher, thread
 
 
 async def test_requests_say_who_we_are_and_want_plain_json() -> None:

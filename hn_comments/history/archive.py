@@ -23,6 +23,11 @@ from ..tree import Tree
 from .rows import NAMES, printable, to_text
 
 
+SAVE_NEWCOMER = """
+    INSERT INTO newcomers VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET read_at = excluded.read_at, item = excluded.item
+    WHERE read_at <> excluded.read_at
+"""
 SAVE_ITEM = """
     INSERT INTO items VALUES (?, ?, ?, ?, ?,
         strftime('%Y-%m-%dT%H:%M:%SZ', ?, 'unixepoch'),
@@ -172,7 +177,7 @@ class Archive:
         for comment, read_at in memory.newcomers:
             values = {name: value for name, value in asdict(comment).items() if value}
             row = (comment.id, to_text(read_at), json.dumps(values))
-            self.connection.execute("REPLACE INTO newcomers VALUES (?, ?, ?)", row)
+            self.connection.execute(SAVE_NEWCOMER, row)
         since = to_text(memory.clock() - YOUTH)
         self.connection.execute("DELETE FROM newcomers WHERE read_at < ?", (since,))
 

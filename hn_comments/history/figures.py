@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from ..models import PollReport, PostReport
+from ..models import PollReport, PostReport, utc_time
 from .rows import printable
 
 
@@ -103,10 +103,3 @@ def last_counts(connection: sqlite3.Connection, ids: Collection[int]) -> dict[in
         (post_id, connection.execute(LAST_COUNT, (post_id,)).fetchone()) for post_id in ids
     )
     return {post_id: row[0] for post_id, row in rows if row}
-
-
-def utc_time(moment: datetime) -> str:
-    """
-    Return *moment*, which is in UTC, as in the lines of a report.
-    """
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -23,11 +23,11 @@ from typing import Any, Self, TypeVar
 
 from ..discussion import Discussion
 from ..memory import Memory
-from ..models import PollReport
+from ..models import PollReport, utc_time
 from ..tree import Tree
 from .archive import Archive
 from .database import explain, is_damage, open_database
-from .figures import last_counts, save_report, utc_time
+from .figures import last_counts, save_report
 from .recall import ContradictionError, find_followed, load_memory, load_tree
 
 
