@@ -34,7 +34,7 @@ def ours(url: str, stories: int) -> dict[str, Any]:
     The command itself, once.
     """
     import hn_comments.engine  # noqa: F401 - not part of the walk
-    from hn_comments.cli import main
+    from hn_comments.command.run import main
 
     def run() -> dict[str, Any]:
         # The command writes bytes, below the text of standard output.
@@ -185,7 +185,7 @@ def polls(url: str, stories: int) -> dict[str, Any]:
     Many polls in one process: requests and CPU of each, memory at the start and the end.
     """
     from hn_comments import Session, Settings, URLFetcher
-    from hn_comments.memory import Memory
+    from hn_comments.memory.memory import Memory
     from hn_comments.stories import Poll
 
     number = int(os.environ["BENCH_POLLS"])

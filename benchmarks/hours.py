@@ -24,7 +24,7 @@ from typing import Any
 
 from hn_comments import PollReport, Session, Settings, URLFetcher, watch
 from hn_comments.history.store import Store
-from hn_comments.memory import Memory
+from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
 from hn_comments.simulator.forest import is_live
 from hn_comments.simulator.paths import answer

@@ -1,5 +1,7 @@
 # The public names, each once: for type checkers and editors, and for __init__.py itself.
 
+from .api.fetcher import URLFetcher as URLFetcher
+from .api.session import Session as Session
 from .comments import count_comments as count_comments
 from .engine import Control as Control
 from .engine import watch as watch
@@ -22,8 +24,6 @@ from .errors import RateLimited as RateLimited
 from .errors import RedirectRefused as RedirectRefused
 from .errors import StillUnreadable as StillUnreadable
 from .errors import TooManyErrors as TooManyErrors
-from .fetcher import URLFetcher as URLFetcher
-from .limits import BadSetting as BadSetting
 from .models import Comment as Comment
 from .models import Count as Count
 from .models import Item as Item
@@ -31,6 +31,6 @@ from .models import PollReport as PollReport
 from .models import PostReport as PostReport
 from .models import Progress as Progress
 from .models import Settings as Settings
-from .session import Session as Session
+from .settings import BadSetting as BadSetting
 
 __version__: str

@@ -4,7 +4,7 @@ Start the command, for `hn-comments` and for `python -m hn_comments`.
 
 import sys
 
-from .signals import catch_signals, leave_at_once
+from .command.signals import catch_signals, leave_at_once
 
 
 def main() -> int:
@@ -15,12 +15,12 @@ def main() -> int:
     # answer to Ctrl-C would be a traceback.
     catch_signals(leave_at_once)
 
-    from .options import parse_settings
+    from .command.options import parse_settings
 
     # After --help there is nothing to run, and so no more to import.
     settings = parse_settings()
 
-    from .cli import run
+    from .command.run import run
 
     return run(settings)
 

@@ -10,15 +10,11 @@ import asyncio
 import logging
 import time
 
-from .discussion import Discussion
+from .api import URLFetcher
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, StillUnreadable
-from .fetcher import URLFetcher
+from .memory import MAX_NODES, MISSING, NOTHING, UNREAD, Discussion, Newcomers, Node, Tree
 from .models import Count, OnError
-from .newcomers import Newcomers
-from .replies import MAX_NODES
 from .tasks import MAX_TASKS, gather_or_stop
-from .totals import MISSING, NOTHING, UNREAD, Node
-from .tree import Tree
 
 
 logger = logging.getLogger(__name__)

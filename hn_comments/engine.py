@@ -13,12 +13,11 @@ import logging
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
+from .api import Session, URLFetcher
 from .errors import PollFailed
-from .fetcher import URLFetcher
 from .memory import Memory
 from .models import PollReport, Progress, Settings
 from .poller import Poller
-from .session import Session
 from .stories import Poll, measure_progress
 from .tasks import stop_tasks
 
@@ -95,7 +94,7 @@ async def watch(
         memory = Memory()
         history = None
         if settings.history is not None:
-            from .history.store import History
+            from .history import History
 
             history = await stack.enter_async_context(History(settings.history))
 

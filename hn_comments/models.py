@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal, Self
 
-from .limits import API_URL, check_together, check_values
+from .settings import API_URL, check_together, check_values
 
 
 Status = Literal["exact", "partial", "failed"]

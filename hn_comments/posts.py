@@ -5,13 +5,11 @@ One post in one poll: its count, the proof of it, and what is reported.
 import logging
 import math
 
-from .changes import Found
+from .api import URLFetcher
 from .comments import count_discussion
-from .discussion import Discussion
 from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
-from .fetcher import URLFetcher
+from .memory import LAG, Discussion, Found
 from .models import Comment, Count, PostReport, Settings
-from .proof import LAG
 
 
 logger = logging.getLogger(__name__)

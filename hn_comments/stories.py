@@ -12,12 +12,9 @@ from datetime import UTC, datetime
 
 import async_timeout
 
-from .changes import Found, ask, choose_old, find_changes
-from .discussion import Discussion
+from .api import URLFetcher, parse_ids
 from .errors import HNCommentsError, MalformedItem, PollFailed
-from .fetcher import URLFetcher
-from .items import parse_ids
-from .memory import POST_MEMORY, Memory
+from .memory import POST_MEMORY, Discussion, Found, Memory, ask, choose_old, find_changes
 from .models import Comment, PollReport, PostReport, Progress, Settings
 from .posts import Post
 from .tasks import gather_or_stop
@@ -26,7 +23,7 @@ from .tasks import gather_or_stop
 # A type checker takes this for typing.TYPE_CHECKING: sqlite3 is imported by who needs it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .history.store import History
+    from .history import History
 
 
 class Poll:

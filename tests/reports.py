@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hn_comments import Comment, Count, Item, PollReport, PostReport
-from hn_comments.screen.terminal import Terminal
+from hn_comments.output.terminal import Terminal
 
 
 # When the reports' posts were written, and seconds from then to the reports.

@@ -15,8 +15,8 @@ import aiohttp
 from aioresponses import aioresponses
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
-from hn_comments.changes import RECENT
-from hn_comments.memory import Memory
+from hn_comments.memory.changes import RECENT
+from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 

@@ -5,7 +5,7 @@ import pytest
 from hn_comments import (
     BadProxy,
 )
-from hn_comments.addresses import proxy_for
+from hn_comments.api.addresses import proxy_for
 
 
 def test_proxy_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

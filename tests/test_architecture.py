@@ -5,63 +5,40 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import hn_comments
 
 
 PACKAGE = Path(hn_comments.__file__).parent
 
-# From left to right; a module may import those after it. The simulator stands apart.
-ORDER = [
-    "__main__",
-    "cli",
-    "screen.display",
-    "screen.live",
-    "screen.altscreen",
-    "screen.table",
-    "screen.board",
-    "screen.progress",
-    "screen.text",
-    "screen.terminal",
-    "engine",
-    "options",
-    "arguments",
-    "output",
-    "writer",
-    "signals",
-    "plaintext",
-    "poller",
-    "stories",
-    "posts",
-    "changes",
-    "comments",
-    "history.store",
-    "history.figures",
-    "history.archive",
-    "history.recall",
-    "history.database",
-    "history.schema",
-    "history.rows",
-    "memory",
-    "discussion",
-    "tree",
-    "newcomers",
-    "replies",
-    "totals",
-    "proof",
-    "fetcher",
-    "session",
-    "pacer",
-    "pace",
-    "deadlines",
-    "retry",
-    "items",
-    "addresses",
-]
-LEAVES = {"limits", "models", "errors", "tasks"}
+# Anyone may import these; they import nothing of ours.
+LEAVES = {"models", "errors", "tasks", "settings"}
+
+# The line of one poll, from the command to a comment, and the wings beside it: what each may
+# import besides the leaves.
+ALLOWED = {
+    "__main__": {"command"},
+    "command": {"engine", "output"},
+    "engine": {"poller", "stories", "api", "memory", "history", "simulator"},
+    "poller": set(),
+    "stories": {"posts", "api", "memory", "history"},
+    "posts": {"comments", "api", "memory"},
+    "comments": {"api", "memory"},
+    "history": {"memory"},
+    "memory": {"api"},
+    "api": set(),
+    "output": set(),
+    "simulator": set(),
+}
+
+# A wing's own package is its face: what others use is imported from there.
+WINGS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+WITHOUT_FACE = {"command", "output"}
 
 
 def imports_of(path: Path) -> set[str]:
-    """Return the modules of ours that a file imports, also inside functions."""
+    """Return the modules of ours that a file imports, also inside functions, as "wing.module"."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -73,51 +50,70 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-def file_of(module: str) -> Path:
-    """Return where a module of ours is."""
-    return PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+def files_of(part: str) -> list[Path]:
+    """Return the files of a wing, or of a module in the root."""
+    return sorted((PACKAGE / part).glob("*.py")) or [PACKAGE / f"{part}.py"]
 
 
-def test_modules_import_only_to_their_right() -> None:
+def test_every_part_has_its_place() -> None:
+    """A new module in the root, or a new wing, is put in the picture, or does not exist."""
+    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+
+    assert modules | WINGS == ALLOWED.keys() | LEAVES
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_parts_import_only_what_the_picture_shows(part: str) -> None:
     """Following one poll never leads back to where it came from."""
-    for position, module in enumerate(ORDER):
-        allowed = {*ORDER[position + 1 :], *LEAVES}
-        if module in {"cli", "engine"}:
-            allowed.add("simulator")
+    imported = {name.split(".")[0] for path in files_of(part) for name in imports_of(path)}
 
-        assert imports_of(file_of(module)) <= allowed, module
+    assert imported <= {part, *ALLOWED[part], *LEAVES}
 
 
 def test_leaves_import_nothing_of_ours() -> None:
     """Anyone may import them; only the settings ask what they may be."""
     for module in LEAVES:
-        allowed = {"limits"} if module == "models" else set()
+        allowed = {"settings"} if module == "models" else set()
 
-        assert imports_of(file_of(module)) <= allowed, module
-
-
-def test_every_module_has_its_place() -> None:
-    """A new module is put in the picture, or does not exist."""
-    files = {path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.glob("**/*.py")}
-    modules = {".".join(file.parts) for file in files if "simulator" not in file.parts}
-
-    assert {m for m in modules if not m.endswith("__init__")} == {*ORDER, *LEAVES}
+        assert imports_of(PACKAGE / f"{module}.py") <= allowed, module
 
 
-def test_simulator_shares_no_code_with_the_client() -> None:
-    """A bug in the client is not also in what it is tested against."""
-    own = {f"simulator.{path.stem}" for path in (PACKAGE / "simulator").glob("*.py")}
+@pytest.mark.parametrize("part", ALLOWED)
+def test_nobody_imports_the_inside_of_another_wing(part: str) -> None:
+    """What a wing shows stands in its `__init__`; the rest can change without others."""
+    inside = {
+        name
+        for path in files_of(part)
+        for name in imports_of(path)
+        if "." in name and name.split(".")[0] not in {part, *WITHOUT_FACE}
+    }
 
-    for path in (PACKAGE / "simulator").glob("*.py"):
-        assert imports_of(path) <= own, path
+    assert not inside
+
+
+@pytest.mark.parametrize("wing", sorted(WINGS))
+def test_modules_of_a_wing_import_each_other_in_one_direction(wing: str) -> None:
+    """There is no circle among them."""
+    below = {
+        path.stem: {name.split(".")[1] for name in imports_of(path) if name.startswith(f"{wing}.")}
+        for path in files_of(wing)
+        if path.stem != "__init__"
+    }
+
+    while below:
+        lowest = {module for module, imported in below.items() if not imported & below.keys()}
+        assert lowest, f"a circle among {sorted(below)}"
+        for module in lowest:
+            del below[module]
 
 
 def test_help_and_version_import_nothing_slow() -> None:
     """The shell's completion and the curious need not wait for aiohttp."""
     for option in ("--help", "--version"):
         code = (
-            "import sys; from hn_comments.cli import main\n"
-            f"try: main([{option!r}])\n"
+            "import sys; from hn_comments.__main__ import main\n"
+            f"sys.argv[1:] = [{option!r}]\n"
+            "try: main()\n"
             "except SystemExit: pass\n"
             "print([m for m in ('aiohttp', 'asyncio', 'rich') if m in sys.modules])"
         )

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from hn_comments import Count, PollReport, Session, URLFetcher
-from hn_comments.changes import RECENT
-from hn_comments.memory import Memory
+from hn_comments.memory.changes import RECENT
+from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
 
 from .support import MS, Clock, client, front_page, poll_once, thread

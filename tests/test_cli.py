@@ -271,7 +271,7 @@ async def test_second_signal_leaves_at_once() -> None:
     """But a closed terminal says it twice, and means it once."""
     code = """
 import os, signal
-from hn_comments.signals import Stopper
+from hn_comments.command.signals import Stopper
 stopper = Stopper()
 stopper.connect(lambda: print("stopped"))
 for signum in ({}):
@@ -291,7 +291,7 @@ print(stopper.exit_code)
 
 
 @posix_only
-@pytest.mark.parametrize("module", ["hn_comments.options", "aiohttp"])
+@pytest.mark.parametrize("module", ["hn_comments.command.options", "aiohttp"])
 async def test_signal_before_the_loop_runs(module: str) -> None:
     """While modules are still imported, too, there is no traceback."""
     code = f"""

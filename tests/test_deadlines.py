@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hn_comments.deadlines import Deadlines
+from hn_comments.api.deadlines import Deadlines
 
 from .support import MS
 

@@ -11,9 +11,9 @@ from typing import Any, TextIO
 import pytest
 
 from hn_comments import Settings
-from hn_comments.screen.altscreen import LEAVE
-from hn_comments.screen.display import Display
-from hn_comments.screen.progress import ERASE
+from hn_comments.output.altscreen import LEAVE
+from hn_comments.output.display import Display
+from hn_comments.output.progress import ERASE
 
 from .reports import post, pseudo_terminal, report
 from .support import eventually
@@ -135,7 +135,7 @@ async def test_live_shows_all_on_its_own_screen() -> None:
 def test_piped_runs_import_no_rich() -> None:
     """Start-up there is as it was."""
     code = (
-        "import sys; from hn_comments.cli import main; main(['--demo', '--once'])\n"
+        "import sys; from hn_comments.command.run import main; main(['--demo', '--once'])\n"
         "print([m for m in ('rich', 'selectolax') if m in sys.modules])"
     )
 

@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from hn_comments import BadStatus, Count, FetchLimitExceeded, PollReport, Session, URLFetcher
+from hn_comments.api.items import parse_item
 from hn_comments.history.store import Store
-from hn_comments.items import parse_item
-from hn_comments.memory import Memory
+from hn_comments.memory.memory import Memory
+from hn_comments.memory.totals import classify
 from hn_comments.simulator import World
 from hn_comments.simulator.forest import is_live
 from hn_comments.simulator.paths import answer
-from hn_comments.totals import classify
 
 from .support import Clock, poll_once
 

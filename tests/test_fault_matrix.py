@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from hn_comments import Count, PollFailed, PollReport, Session, Settings, URLFetcher
-from hn_comments import fetcher as fetcher_module
-from hn_comments import pacer as pacer_module
-from hn_comments import retry as retry_module
+from hn_comments.api import fetcher as fetcher_module
+from hn_comments.api import pacer as pacer_module
+from hn_comments.api import retry as retry_module
 from hn_comments.history.store import History
-from hn_comments.memory import Memory
+from hn_comments.memory.memory import Memory
 from hn_comments.models import OnError
 from hn_comments.simulator import FAULTS, Simulator, World
 from hn_comments.simulator import server as simulator_server

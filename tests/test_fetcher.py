@@ -140,7 +140,7 @@ async def test_retry_after_pauses_all_requests() -> None:
 
 async def test_server_that_goes_on_refusing_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a minute of nothing but refusals, the error ends more than this request."""
-    monkeypatch.setattr("hn_comments.fetcher.MAX_REFUSED", 500 * MS)
+    monkeypatch.setattr("hn_comments.api.fetcher.MAX_REFUSED", 500 * MS)
     async with client(thread({}), retries=0) as (simulator, fetcher):
         simulator.fail("item/1", "429")
         with pytest.raises(RateLimited, match="HTTP 429"):

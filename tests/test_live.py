@@ -16,12 +16,12 @@ import pytest
 from rich.cells import cell_len
 
 from hn_comments.models import Progress
-from hn_comments.plaintext import UNPRINTABLE
-from hn_comments.screen.altscreen import ENTER, LEAVE
-from hn_comments.screen.board import MAX_COMMENTS, Board
-from hn_comments.screen.live import LiveTable
-from hn_comments.screen.table import bars, draw_last, draw_screen
-from hn_comments.screen.terminal import Terminal
+from hn_comments.output.altscreen import ENTER, LEAVE
+from hn_comments.output.board import MAX_COMMENTS, Board
+from hn_comments.output.live import LiveTable
+from hn_comments.output.plaintext import UNPRINTABLE
+from hn_comments.output.table import bars, draw_last, draw_screen
+from hn_comments.output.terminal import Terminal
 
 from .reports import AGE, BORN, comment, partial, post, pseudo_terminal, report, terminal, titled
 from .support import COMMAND, DEADLINE, Clock, eventually
@@ -382,8 +382,8 @@ async def test_a_terminal_that_takes_nothing_holds_nothing_up() -> None:
 
 SUSPENDED = """
 import asyncio, os, signal, sys
-from hn_comments.screen.live import LiveTable
-from hn_comments.screen.terminal import Terminal
+from hn_comments.output.live import LiveTable
+from hn_comments.output.terminal import Terminal
 from tests.reports import post, report
 async def main():
     stop = asyncio.Event()

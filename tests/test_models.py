@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hn_comments import BadSetting, Settings
-from hn_comments.limits import CHECKS
+from hn_comments.settings import CHECKS
 
 
 def test_every_setting_is_checked() -> None:

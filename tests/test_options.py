@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from hn_comments import Settings
-from hn_comments.arguments import duration
-from hn_comments.limits import address
-from hn_comments.options import build_parser, parse_settings
+from hn_comments.command.arguments import duration
+from hn_comments.command.options import build_parser, parse_settings
+from hn_comments.settings import address
 
 from .support import COMMAND
 

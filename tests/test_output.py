@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hn_comments import Comment, Count, Item, PollReport, PostReport, Settings
-from hn_comments.output import (
+from hn_comments.output.formats import (
     COMMENT_FIELDS,
     MAX_REASON,
     MAX_TITLE,
@@ -18,7 +18,7 @@ from hn_comments.output import (
     format_header,
     format_report,
 )
-from hn_comments.plaintext import clean
+from hn_comments.output.plaintext import clean
 
 
 ITEM = Item(

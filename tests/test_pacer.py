@@ -23,8 +23,8 @@ from hn_comments import (
     Settings,
     URLFetcher,
 )
-from hn_comments.pacer import Pacer
-from hn_comments.session import retry_after
+from hn_comments.api.pacer import Pacer
+from hn_comments.api.session import retry_after
 from hn_comments.simulator.limit import Limit
 
 from .support import MS

@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.cells import cell_len
 
-from hn_comments.plaintext import CUT, MAX_HTML, MAX_LINES, UNPRINTABLE, clean, plain_text
+from hn_comments.output.plaintext import CUT, MAX_HTML, MAX_LINES, UNPRINTABLE, clean, plain_text
 
 
 HOSTILE = {
@@ -116,7 +116,7 @@ def test_clean_leaves_letters_of_all_scripts() -> None:
 def test_parser_is_imported_with_the_first_comment() -> None:
     """Who asks for no comments does not wait for it."""
     code = (
-        "import sys; from hn_comments import plaintext; print('selectolax' in sys.modules)\n"
+        "import sys; from hn_comments.output import plaintext; print('selectolax' in sys.modules)\n"
         "plaintext.plain_text('x'); print('selectolax' in sys.modules, 'rich' in sys.modules)"
     )
 

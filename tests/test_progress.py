@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from hn_comments.models import Progress
-from hn_comments.screen.progress import ERASE, ProgressLine, describe_progress, describe_seconds
+from hn_comments.output.progress import ERASE, ProgressLine, describe_progress, describe_seconds
 
 from .reports import pseudo_terminal, terminal
 from .support import eventually

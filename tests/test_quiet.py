@@ -12,7 +12,7 @@ import pytest
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
 from hn_comments.engine import watch
 from hn_comments.errors import BadStatus, ConnectionFailed, FetchTimeout, NotJSON
-from hn_comments.memory import Memory
+from hn_comments.memory.memory import Memory
 from hn_comments.poller import MAX_DISTANCE, Poller, describe
 
 from .support import MS, Clock, client, front_page, poll_once

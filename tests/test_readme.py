@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hn_comments.cli import EXIT_CODES, EXIT_ERRORS, EXIT_USAGE
-from hn_comments.output import COMMENT_FIELDS, STORY_FIELDS
+from hn_comments.command.run import EXIT_CODES, EXIT_ERRORS, EXIT_USAGE
+from hn_comments.output.formats import COMMENT_FIELDS, STORY_FIELDS
 from hn_comments.simulator import FAULTS
 
 from .support import COMMAND

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hn_comments.api.retry import FIRST_DELAY, MAX_DELAY, delays, is_transient
 from hn_comments.errors import (
     BadStatus,
     BodyTooLarge,
@@ -11,7 +12,6 @@ from hn_comments.errors import (
     FetchTimeout,
     NotJSON,
 )
-from hn_comments.retry import FIRST_DELAY, MAX_DELAY, delays, is_transient
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from hn_comments import (
     Settings,
     URLFetcher,
 )
-from hn_comments.session import MAX_BODY, retry_after
+from hn_comments.api.session import MAX_BODY, retry_after
 
 from .support import URL, MockedResponse, answer, client, mocked_fetcher, thread
 

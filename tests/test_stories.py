@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from hn_comments import PollFailed, PollReport, Settings, URLFetcher
-from hn_comments.memory import LAST_COUNTS, Memory
+from hn_comments.memory.memory import LAST_COUNTS, Memory
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
 from hn_comments.stories import Poll
@@ -234,7 +234,7 @@ async def test_cancel_policy_has_stopped_everything_when_it_reports() -> None:
 
 async def test_rate_limit_ends_the_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the server has said nothing but 429 for a minute, nothing more is sent."""
-    monkeypatch.setattr("hn_comments.fetcher.MAX_REFUSED", 100 * MS)
+    monkeypatch.setattr("hn_comments.api.fetcher.MAX_REFUSED", 100 * MS)
     async with client(front_page(2, 2), retries=0, latency=MS) as (simulator, fetcher):
         simulator.fail("item/" + str(comment_of(simulator.world, 0)), "429")
         report = await poll_once(fetcher)

@@ -7,7 +7,7 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from hn_comments.screen.terminal import DEFAULT_SIZE, Terminal
+from hn_comments.output.terminal import DEFAULT_SIZE, Terminal
 
 from .reports import pseudo_terminal, terminal
 

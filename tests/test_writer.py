@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hn_comments.writer import Stream, Writer, open_to_append, stream_to
+from hn_comments.output.writer import Stream, Writer, open_to_append, stream_to
 
 from .support import DEADLINE, MS
 

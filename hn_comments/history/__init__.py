@@ -1,6 +1,11 @@
 """
 The history file: what each poll found, and the memory between runs, in SQLite.
 
-`store` is what is used; it asks `figures`, `archive` and `recall`, which write and read
-`rows`, in a `database` of the `schema` that they share.
+`store` is what is used; it asks `reports`, `saving` and `loading`, which write and read `rows`,
+in a `database` of the `schema` that they share.
 """
+
+from .store import History
+
+
+__all__ = ["History"]

@@ -4,7 +4,7 @@ Values as they stand in the history file: states by name, times and other text.
 
 from datetime import UTC, datetime, timedelta
 
-from ..totals import DEAD, DELETED, LIVE, MISSING, UNREAD
+from ..memory import DEAD, DELETED, LIVE, MISSING, UNREAD
 
 
 # By identity: what is unread equals what counts nothing.

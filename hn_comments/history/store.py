@@ -21,14 +21,12 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ..discussion import Discussion
-from ..memory import Memory
+from ..memory import Discussion, Memory, Tree
 from ..models import PollReport, utc_time
-from ..tree import Tree
-from .archive import Archive
 from .database import explain, is_damage, open_database
-from .figures import last_counts, save_report
-from .recall import ContradictionError, find_followed, load_memory, load_tree
+from .loading import ContradictionError, find_followed, load_memory, load_tree
+from .reports import last_counts, save_report
+from .saving import Archive
 
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ What passes here raises nothing later, whatever else is wrong with it.
 
 from typing import TYPE_CHECKING
 
-from .errors import BadProxy
+from ..errors import BadProxy
 
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..models import Comment, PollReport, PostReport, Settings
-from ..plaintext import clean, plain_text
+from .plaintext import clean, plain_text
 from .terminal import Terminal
 
 

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from . import __version__
-from .arguments import FileProblem, Origins, duration, expand_files, one_of, post, suggest, whole
-from .limits import (
+from .. import __version__
+from ..models import Settings
+from ..settings import (
     API_URL,
     ERROR_POLICIES,
     FORMATS,
@@ -24,7 +24,7 @@ from .limits import (
     check_together,
     show,
 )
-from .models import Settings
+from .arguments import FileProblem, Origins, duration, expand_files, one_of, post, suggest, whole
 
 
 # Where the API is, if --api-url does not say.

@@ -11,12 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..discussion import Discussion
-from ..memory import Memory, Pending
+from ..memory import NOTHING, UNREAD, YOUTH, Discussion, Memory, Node, Pending, Tree
 from ..models import Item
-from ..replies import YOUTH
-from ..totals import NOTHING, UNREAD, Node
-from ..tree import Tree
 from .rows import STATES, to_seconds, to_text
 
 

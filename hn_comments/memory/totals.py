@@ -13,7 +13,7 @@ has one. Whoever changes a node takes the totals of its ancestors away (`forget_
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .models import Count, Item
+from ..models import Count, Item
 
 
 LIVE, DELETED, DEAD, MISSING = Count(live=1), Count(deleted=1), Count(dead=1), Count(missing=1)

@@ -15,11 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
-from ..discussion import Discussion
-from ..memory import Memory
-from ..replies import YOUTH
-from ..totals import UNREAD
-from ..tree import Tree
+from ..memory import UNREAD, YOUTH, Discussion, Memory, Tree
 from .rows import NAMES, printable, to_text
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import async_timeout
 from yarl import URL
 
-from .errors import (
+from ..errors import (
     BadStatus,
     FetchError,
     FetchLimitExceeded,
@@ -24,8 +24,8 @@ from .errors import (
     RateLimited,
     RedirectRefused,
 )
+from ..models import Item
 from .items import parse_item
-from .models import Item
 from .retry import delays, is_transient
 from .session import Session
 

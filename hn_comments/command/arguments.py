@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
-from .limits import show
+from ..settings import show
 
 
 # Seconds in each unit of a duration.

@@ -7,7 +7,7 @@ The loop that uses both is in `fetcher`: a request is tried again where it is ma
 import random
 from collections.abc import Iterator
 
-from .errors import BadStatus, ConnectionFailed, FetchError, FetchTimeout, NotJSON, ProxyFailed
+from ..errors import BadStatus, ConnectionFailed, FetchError, FetchTimeout, NotJSON, ProxyFailed
 
 
 # Seconds before the first retry: most hiccups of a loaded server are over by then.

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ..models import Comment, PollReport, PostReport
-from .text import summarise
+from .fitted import summarise
 
 
 # New comments kept of each story, for the pane.

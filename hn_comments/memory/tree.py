@@ -4,7 +4,7 @@ The tree of one post: how it grows and changes as the API's answers come in.
 
 from collections.abc import Callable
 
-from .models import Item
+from ..models import Item
 from .newcomers import Newcomers
 from .replies import Replies
 from .totals import MISSING, NOTHING, UNREAD, Node, classify

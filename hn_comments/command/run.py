@@ -8,15 +8,14 @@ import functools
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable
 
-from .errors import BadProxy, HistoryError, TooManyErrors
-from .models import PollReport, Settings
-from .options import parse_settings
-from .output import Disputes, cut, format_cost, format_header, format_report
-from .screen.display import Display
+from ..errors import BadProxy, HistoryError, TooManyErrors
+from ..models import PollReport, Settings
+from ..output.display import Display
+from ..output.formats import Disputes, cut, format_cost, format_header, format_report
+from ..output.writer import Stream, Writer, open_to_append, stream_to
 from .signals import Stopper
-from .writer import Stream, Writer, open_to_append, stream_to
 
 
 # A type checker takes this for typing.TYPE_CHECKING.
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     import asyncio
     from io import FileIO
 
-    from .engine import Control
+    from ..engine import Control
 
-logger = logging.getLogger(__package__)
+logger = logging.getLogger("hn_comments")
 
 EXIT_DONE = 0
 EXIT_ERRORS = 1
@@ -54,13 +53,6 @@ LOOK = 0.05
 AFTER_THE_DEMO = "Next, the real front page: hn-comments --limit 30 --period 1m"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """
-    Run the command line *argv* and return its exit code.
-    """
-    return run(parse_settings(argv))
-
-
 def run(settings: Settings) -> int:
     """
     Do what the command line asks for, and return its exit code.
@@ -85,7 +77,7 @@ def poll(settings: Settings, printer: "Printer", stopper: Stopper) -> int:
     import asyncio
 
     # Not in a coroutine: importing aiohttp would block its loop for a tenth of a second.
-    from .engine import Control, watch
+    from ..engine import Control, watch
 
     control = Control()
     # The collector would walk thousands of pending tasks again and again, a fifth of the

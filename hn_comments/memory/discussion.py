@@ -6,8 +6,8 @@ All times are on the wall clock: they outlive the process (`history`).
 
 from dataclasses import dataclass
 
-from .errors import FetchLimitExceeded, HNCommentsError, StillUnreadable
-from .models import Count, Item
+from ..errors import FetchLimitExceeded, HNCommentsError, StillUnreadable
+from ..models import Count, Item
 from .proof import LAG, Proof
 from .totals import MISSING, UNREAD
 from .tree import Tree

@@ -14,10 +14,8 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from . import __version__
-from .addresses import proxy_for
-from .deadlines import Deadlines
-from .errors import (
+from .. import __version__
+from ..errors import (
     BadStatus,
     BodyTooLarge,
     CertificateInvalid,
@@ -26,7 +24,9 @@ from .errors import (
     ProxyFailed,
     RedirectRefused,
 )
-from .models import Settings
+from ..models import Settings
+from .addresses import proxy_for
+from .deadlines import Deadlines
 from .pacer import Pacer
 
 

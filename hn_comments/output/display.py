@@ -17,10 +17,10 @@ from ..models import PollReport, Progress, Settings
 # A type checker takes this for typing.TYPE_CHECKING.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .fitted import TerminalText
     from .live import LiveTable
     from .progress import ProgressLine
     from .terminal import Terminal
-    from .text import TerminalText
 
 # How log lines begin that say of every poll what a terminal's status line says of some.
 ROUTINE = ("Calculating comments", "Waiting for", "> Calculating comments")
@@ -77,7 +77,7 @@ class Display:
             self._progress.clear()
         if self.out is None:
             return None
-        from .text import TerminalText
+        from .fitted import TerminalText
 
         self._text = self._text or TerminalText(self.settings, self.out)
         return self._text.render(report)
@@ -88,7 +88,7 @@ class Display:
         """
         if self.err is None or self._table is not None or self.settings.quiet:
             return ""
-        from .text import status_line
+        from .fitted import status_line
 
         line = status_line(report, self.err)
         return f"{line}\n" if line else ""

@@ -11,8 +11,8 @@ from typing import Self
 
 from ..models import Progress
 from ..tasks import stop_tasks
+from .fitted import fit_facts, plural
 from .terminal import Terminal
-from .text import fit_facts, plural
 
 
 # Seconds that a walk may take in silence.

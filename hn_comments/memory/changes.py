@@ -20,13 +20,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..api import URLFetcher, parse_ids
+from ..errors import UNREADABLE, FetchLimitExceeded, HNCommentsError, MalformedItem
+from ..models import Item
+from ..tasks import MAX_TASKS, gather_or_stop
 from .discussion import Discussion
-from .errors import UNREADABLE, FetchLimitExceeded, HNCommentsError, MalformedItem
-from .fetcher import URLFetcher
-from .items import parse_ids
 from .memory import Memory, Pending
-from .models import Item
-from .tasks import MAX_TASKS, gather_or_stop
 
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from ..models import Item
 from .discussion import Discussion
-from .models import Item
 from .newcomers import Newcomers
 from .replies import YOUTH
 from .tree import Tree

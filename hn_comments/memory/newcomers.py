@@ -7,7 +7,7 @@ story enters the list only now, or because the walk has not come there yet.
 
 from collections.abc import Collection, Iterator
 
-from .models import Item
+from ..models import Item
 
 
 class Newcomers:

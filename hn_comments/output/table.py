@@ -5,11 +5,8 @@ Draw the live table: the stories, the pane with new comments, and what stands be
 from datetime import datetime
 
 from ..models import PostReport
-from ..plaintext import clean, plain_text
 from .board import Board
-from .progress import describe_seconds
-from .terminal import Terminal
-from .text import (
+from .fitted import (
     FAILED,
     NEW,
     PARTIAL,
@@ -21,6 +18,9 @@ from .text import (
     plural,
     title_of,
 )
+from .plaintext import clean, plain_text
+from .progress import describe_seconds
+from .terminal import Terminal
 
 
 # A type checker takes this for typing.TYPE_CHECKING.

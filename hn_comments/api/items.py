@@ -4,8 +4,8 @@ Check what the API answered: nothing from the network is believed before.
 
 from typing import Any
 
-from .errors import MalformedItem
-from .models import Item
+from ..errors import MalformedItem
+from ..models import Item
 
 
 # The last second of the year 9999: no calendar here goes further.

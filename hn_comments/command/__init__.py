@@ -1,0 +1,3 @@
+"""
+The command line: `options` reads it, `run` does what it asks for.
+"""
