@@ -34,7 +34,7 @@ def ours(url: str, stories: int) -> dict[str, Any]:
     The command itself, once.
     """
     import hn_comments.engine  # noqa: F401 - not part of the walk
-    from hn_comments.command.run import main
+    from hn_comments.__main__ import main
 
     def run() -> dict[str, Any]:
         # The command writes bytes, below the text of standard output.

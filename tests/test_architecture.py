@@ -112,8 +112,7 @@ def test_help_and_version_import_nothing_slow() -> None:
     for option in ("--help", "--version"):
         code = (
             "import sys; from hn_comments.__main__ import main\n"
-            f"sys.argv[1:] = [{option!r}]\n"
-            "try: main()\n"
+            f"try: main([{option!r}])\n"
             "except SystemExit: pass\n"
             "print([m for m in ('aiohttp', 'asyncio', 'rich') if m in sys.modules])"
         )

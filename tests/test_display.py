@@ -135,7 +135,7 @@ async def test_live_shows_all_on_its_own_screen() -> None:
 def test_piped_runs_import_no_rich() -> None:
     """Start-up there is as it was."""
     code = (
-        "import sys; from hn_comments.command.run import main; main(['--demo', '--once'])\n"
+        "import sys; from hn_comments.__main__ import main; main(['--demo', '--once'])\n"
         "print([m for m in ('rich', 'selectolax') if m in sys.modules])"
     )
 
