@@ -1,13 +1,15 @@
 """
-What several tests need: small worlds, a client for them, and waiting for conditions.
+What several tests need: small worlds, a client for them, programs, and waiting for conditions.
 """
 
 import asyncio
 import os
+import re
 import sys
 import time
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -107,6 +109,38 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+# What no program of ours may ever write.
+COMPLAINTS = re.compile("Traceback|never retrieved|was destroyed|Unclosed|never awaited|Exception")
+
+
+@asynccontextmanager
+async def started(*program: str, **options: Any) -> AsyncIterator[Process]:
+    """Start a program, and make sure that it does not survive the test."""
+    pipes = {"stdout": PIPE, "stderr": PIPE}
+    process = await asyncio.create_subprocess_exec(*program, **{**pipes, **options})
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def outcome(process: Process) -> tuple[int | None, str, str]:
+    """Return exit code, stdout and stderr at the end, where stderr never complains."""
+    async with asyncio.timeout(DEADLINE):
+        outputs = await process.communicate()
+    stdout, stderr = ((output or b"").decode().replace(os.linesep, "\n") for output in outputs)
+    assert not COMPLAINTS.search(stderr), stderr
+    return process.returncode, stdout, stderr
+
+
+async def run(*program: str, **options: Any) -> tuple[int | None, str, str]:
+    """Start a program, and return its outcome."""
+    async with started(*program, **options) as process:
+        return await outcome(process)
 
 
 async def eventually(condition: Callable[[], object]) -> None:

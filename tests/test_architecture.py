@@ -1,13 +1,14 @@
 """The picture in the design: who may import whom."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import hn_comments
+
+from .support import run
 
 
 PACKAGE = Path(hn_comments.__file__).parent
@@ -107,7 +108,7 @@ def test_modules_of_a_wing_import_each_other_in_one_direction(wing: str) -> None
             del below[module]
 
 
-def test_help_and_version_import_nothing_slow() -> None:
+async def test_help_and_version_import_nothing_slow() -> None:
     """The shell's completion and the curious need not wait for aiohttp."""
     for option in ("--help", "--version"):
         code = (
@@ -117,8 +118,6 @@ def test_help_and_version_import_nothing_slow() -> None:
             "print([m for m in ('aiohttp', 'asyncio', 'rich') if m in sys.modules])"
         )
 
-        output = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
+        _, stdout, _ = await run(sys.executable, "-c", code)
 
-        assert output.stdout.splitlines()[-1] == "[]"
+        assert stdout.splitlines()[-1] == "[]"

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from hn_comments.command.arguments import duration
 from hn_comments.command.options import build_parser, parse_settings
 from hn_comments.settings import address
 
-from .support import COMMAND
+from .support import COMMAND, run
 
 
 @pytest.fixture(autouse=True)
@@ -331,16 +330,14 @@ def test_api_url_from_the_environment(
     assert "variable HN_COMMENTS_API_URL: must be an http(s) address" in capsys.readouterr().err
 
 
-def test_help_and_version() -> None:
+async def test_help_and_version() -> None:
     """Both answer on stdout with exit code 0."""
     for option, expected in (("--help", build_parser().format_help()), ("--version", "0.1.0")):
         environment = {**os.environ, "COLUMNS": os.environ.get("COLUMNS", "80")}
-        output = subprocess.run(
-            [*COMMAND, option], capture_output=True, text=True, check=True, env=environment
-        )
+        code, stdout, stderr = await run(*COMMAND, option, env=environment)
 
-        assert expected.split("\n")[0] in output.stdout
-        assert not output.stderr
+        assert expected.split("\n")[0] in stdout
+        assert (code, stderr) == (0, "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

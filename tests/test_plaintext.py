@@ -1,12 +1,13 @@
 """What becomes of a comment's HTML, and of HTML that means harm."""
 
-import subprocess
 import sys
 
 import pytest
 from rich.cells import cell_len
 
 from hn_comments.output.plaintext import CUT, MAX_HTML, MAX_LINES, UNPRINTABLE, clean, plain_text
+
+from .support import run
 
 
 HOSTILE = {
@@ -113,15 +114,13 @@ def test_clean_leaves_letters_of_all_scripts() -> None:
     assert clean("日本 עברית 👩‍💻 é") == "日本 עברית 👩‍💻 é"
 
 
-def test_parser_is_imported_with_the_first_comment() -> None:
+async def test_parser_is_imported_with_the_first_comment() -> None:
     """Who asks for no comments does not wait for it."""
     code = (
         "import sys; from hn_comments.output import plaintext; print('selectolax' in sys.modules)\n"
         "plaintext.plain_text('x'); print('selectolax' in sys.modules, 'rich' in sys.modules)"
     )
 
-    output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    _, stdout, _ = await run(sys.executable, "-c", code)
 
-    assert output.stdout.split() == ["False", "True", "False"]
+    assert stdout.split() == ["False", "True", "False"]
