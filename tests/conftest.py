@@ -1,9 +1,30 @@
-"""Fixtures that several test modules ask for by name."""
+"""Fixtures that several test modules ask for by name, and what all tests need around them."""
 
+import signal
 from collections.abc import Iterator
+from types import FrameType
 
 import pytest
 from aioresponses import aioresponses
+
+from hn_comments.command.signals import ENDING
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_signals() -> None:
+    """
+    Have programs under test begin with the default for each signal.
+
+    Under nohup, and in the background of a script, some are ignored, and programs inherit
+    that. They do not inherit a handler; one that does nothing ignores the signal as well.
+    """
+    for signum in ENDING:
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, do_nothing)
+
+
+def do_nothing(_signum: int, _frame: FrameType | None) -> None:
+    """Ignore a signal."""
 
 
 @pytest.fixture

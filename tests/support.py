@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+import pytest
 from aioresponses import aioresponses
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
@@ -28,6 +29,8 @@ MS = 0.001 * float(os.environ.get("HN_COMMENTS_TESTS_SLOWNESS", "1"))
 
 # No test waits longer than this for anything.
 DEADLINE = 20_000 * MS
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
 # The command, in the strictest mode Python has.
 COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments"]

@@ -25,12 +25,10 @@ from .support import (
     front_page,
     others_write,
     outcome,
+    posix_only,
     run,
     started,
 )
-
-
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
 
 def running(*arguments: str, **options: Any) -> AbstractAsyncContextManager[Process]:

@@ -14,9 +14,8 @@ from hn_comments.output.altscreen import LEAVE
 from hn_comments.output.display import Display
 from hn_comments.output.progress import ERASE
 
-from .reports import post, pseudo_terminal, report
+from .reports import User, post, pseudo_terminal, report
 from .support import eventually, run
-from .test_live import User
 from .test_progress import WALK
 
 

@@ -3,11 +3,8 @@
 import asyncio
 import dataclasses
 import os
-import re
-import select
 import signal
 import sys
-import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -23,47 +20,23 @@ from hn_comments.output.plaintext import UNPRINTABLE
 from hn_comments.output.table import bars, draw_last, draw_screen
 from hn_comments.output.terminal import Terminal
 
-from .reports import AGE, BORN, comment, partial, post, pseudo_terminal, report, terminal, titled
+from .reports import (
+    AGE,
+    BORN,
+    User,
+    comment,
+    partial,
+    post,
+    pseudo_terminal,
+    report,
+    terminal,
+    titled,
+)
 from .support import COMMAND, DEADLINE, Clock, eventually
 
 
-class User:
-    """Who sits at the terminal: sees what is drawn, and types."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        self.received = ""
-        self.rows: dict[int, str] = {}
-        self.stopped = 0
-
-    def type(self, keys: str) -> None:
-        """Press keys, one after the other."""
-        os.write(self.fd, keys.encode())
-
-    def stop(self) -> None:
-        """Note that the program was asked to stop."""
-        self.stopped += 1
-
-    def read(self) -> str:
-        """Return what was written since the last look."""
-        new = b""
-        with suppress(OSError):
-            while select.select([self.fd], [], [], 0)[0] and (data := os.read(self.fd, 65536)):
-                new += data
-        text = new.decode()
-        self.received += text
-        for row, line in re.findall(r"\x1b\[(\d+)H\x1b\[2K((?:(?!\x1b\[\d+H).)*)", text, re.DOTALL):
-            self.rows[int(row)] = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", line)
-        return text
-
-    def sees(self, text: str) -> Callable[[], bool]:
-        """Return a condition: *text* stands on the screen."""
-
-        def condition() -> bool:
-            self.read()
-            return any(text in line for line in self.rows.values())
-
-        return condition
+with suppress(ImportError):
+    import termios
 
 
 @asynccontextmanager
@@ -358,6 +331,8 @@ def test_before_the_first_report_there_is_no_last_table() -> None:
 
 async def test_a_closed_terminal_stops_the_program() -> None:
     """There is nobody left to watch."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such terminals")
     fd, program = os.openpty()
     user = User(fd)
     try:
