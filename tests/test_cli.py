@@ -391,6 +391,42 @@ async def test_stderr_that_is_closed_is_no_reason_to_end() -> None:
     assert (code, stdout.count(" has 1 comments (1)")) == (0, 1)
 
 
+# Run the command with an event loop, and then see where the closed descriptors lead.
+WITHOUT_STREAMS = """
+import os, sys
+loop, closed, *arguments = sys.argv[1:]
+if loop == "asyncio":
+    sys.modules["uvloop"] = None
+from hn_comments.__main__ import main
+code = main(arguments)
+nothing = os.stat(os.devnull)
+sys.exit(code or sum(not os.path.samestat(os.fstat(int(fd)), nothing) for fd in closed))
+"""
+
+
+@posix_only
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize(
+    ("redirection", "closed"),
+    [("<&-", "0"), (">&-", "1"), ("2>&-", "2"), ("<&- >&- 2>&-", "012")],
+)
+async def test_closed_descriptors_get_no_file_of_ours(
+    loop: str, redirection: str, closed: str, tmp_path: Path
+) -> None:
+    """Whoever writes to stderr would write into it, and libuv aborts when it closes one."""
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    file = tmp_path / "counts.txt"
+    program = [sys.executable, "-c", WITHOUT_STREAMS, loop, closed]
+    async with Simulator(front_page(1)) as simulator:
+        arguments = ["--api-url", simulator.url, "--once", "--output", str(file)]
+        script = f'exec "$@" {redirection}'
+        code, stdout, _ = await run("sh", "-c", script, "sh", *program, *arguments)
+
+    assert (code, stdout) == (0, "")
+    assert " has 1 comments (1)" in file.read_text(encoding="utf-8")
+
+
 async def test_output_goes_on_in_its_file(tmp_path: Path) -> None:
     """One header, however many runs; stdout stays empty."""
     file = tmp_path / "counts.csv"
