@@ -10,6 +10,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,9 @@ MS = 0.001 * float(os.environ.get("HN_COMMENTS_TESTS_SLOWNESS", "1"))
 DEADLINE = 20_000 * MS
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+# Five posts with 631 comments, which `data/record.py` made.
+TREES = Path(__file__).parent / "data" / "trees.json"
 
 # The command, in the strictest mode Python has.
 COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments"]

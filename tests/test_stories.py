@@ -5,13 +5,13 @@ from contextlib import suppress
 
 import pytest
 
-from hn_comments import PollFailed, PollReport, Settings, URLFetcher
+from hn_comments import Count, PollFailed, PollReport, Settings, URLFetcher
 from hn_comments.memory.memory import LAST_COUNTS, Memory
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
 from hn_comments.stories import Poll
 
-from .support import DEADLINE, MS, client, eventually, front_page, poll_once, thread
+from .support import DEADLINE, MS, TREES, client, eventually, front_page, poll_once, thread
 
 
 TEN_OF_FIFTY = [50] * 10
@@ -68,6 +68,22 @@ async def test_named_posts_need_no_list() -> None:
     assert counts(report) == [1, 3]
     assert report.list == "posts"
     assert simulator.requests <= 2 + 4
+
+
+async def test_recorded_trees_have_the_counts_that_they_had() -> None:
+    """Of each kind, as they were when the trees were recorded."""
+    async with client(World.from_file(TREES)) as (_, fetcher):
+        report = await poll_once(fetcher)
+
+    assert [story.count for story in report.stories] == [
+        Count(live=37, dead=1),
+        Count(live=403, deleted=13, dead=7, missing=3),
+        Count(live=62, dead=1),
+        Count(live=94, deleted=6, dead=3, missing=1),
+        Count(),
+    ]
+    assert (report.status, report.fetches) == ("exact", 1 + 5 + 631)
+    assert not any(story.disputed for story in report.stories)
 
 
 async def test_repeated_id_in_the_list_is_one_post() -> None:
