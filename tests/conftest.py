@@ -9,6 +9,8 @@ from aioresponses import aioresponses
 
 from hn_comments.command.signals import ENDING
 
+from .support import MS
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _default_signals() -> None:
@@ -25,6 +27,12 @@ def _default_signals() -> None:
 
 def do_nothing(_signum: int, _frame: FrameType | None) -> None:
     """Ignore a signal."""
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let retries wait for milliseconds, where it is not the waiting that is tested."""
+    monkeypatch.setattr("hn_comments.api.retry.FIRST_DELAY", MS)
 
 
 @pytest.fixture

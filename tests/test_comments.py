@@ -17,6 +17,8 @@ from hn_comments.tasks import MAX_TASKS
 from .support import DEADLINE, MS, client, eventually, front_page, thread
 
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 TREE = {1: [2, 3], 2: [4], 4: [5, 6]}
 
 

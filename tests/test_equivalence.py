@@ -86,7 +86,7 @@ class Histories(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
+        self.runner = asyncio.Runner(debug=False)
         self.loop = self.runner.get_loop()
         self.random = random.Random(0)
         self.session = self.runner.run(self.make_session())

@@ -304,6 +304,7 @@ async def test_redirect_in_a_circle_says_so() -> None:
                 await URLFetcher(session).fetch("x.json")
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("api", ["https://hn.invalid/v0", "http://hn.invalid/v0"])
 @pytest.mark.parametrize(("status", "fetches"), [(407, 1), (502, 3)])
 async def test_proxy_that_refuses_is_named_without_its_password(

@@ -1,4 +1,4 @@
-"""The grid, the bound on overlap, the errors, the end; without any network."""
+"""The grid, the bound on overlap, the errors, the end; without any network, in virtual time."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from hn_comments import PollFailed, Settings, TooManyErrors
 from hn_comments.models import PollError
 from hn_comments.poller import MAX_ERRORS_KEPT, Poller
 
-from .support import DEADLINE, MS, eventually
+from .support import DEADLINE, MS, VirtualLoop, eventually, in_virtual_time
 
 
 class FakePoll:
@@ -50,6 +50,7 @@ async def run(poller: Poller) -> None:
         await poller.run()
 
 
+@in_virtual_time
 async def test_so_many_polls_and_no_more() -> None:
     """--polls 3, and the end when the last of them ends."""
     poll = FakePoll(seconds=10 * MS)
@@ -59,6 +60,7 @@ async def test_so_many_polls_and_no_more() -> None:
     assert (len(poll.starts), poll.running, poll.cancelled) == (3, 0, [])
 
 
+@in_virtual_time
 async def test_one_poll_does_not_wait_for_the_next_tick() -> None:
     """--once ends when the poll ends."""
     poll = FakePoll()
@@ -66,23 +68,20 @@ async def test_one_poll_does_not_wait_for_the_next_tick() -> None:
 
     await run(poller(poll, polls=1, period=3600))
 
-    assert asyncio.get_running_loop().time() - start < DEADLINE / 2
+    assert asyncio.get_running_loop().time() == start
 
 
+@in_virtual_time
 async def test_starts_keep_to_the_grid() -> None:
     """Start to start, without drift, however long a poll takes."""
     poll = FakePoll(seconds=7 * MS)
 
     await run(poller(poll, polls=50))
 
-    late = [start - poll.starts[0] - tick * 20 * MS for tick, start in enumerate(poll.starts)]
-    # The clock of the loop may round a deadline down to its own resolution.
-    assert min(late) > -MS
-    # No drift: the last polls are no later than the first were, by far. A machine that was
-    # busy for a moment may have skipped a whole tick, which keeps to the grid.
-    assert min(seconds % (20 * MS) for seconds in late[-10:]) < 10 * MS
+    assert poll.starts == pytest.approx([tick * 20 * MS for tick in range(50)])
 
 
+@in_virtual_time
 async def test_slow_polls_overlap_up_to_a_bound(caplog: pytest.LogCaptureFixture) -> None:
     """At most two at once; ticks beyond that are skipped, and counted."""
     poll = FakePoll(seconds=70 * MS)
@@ -91,15 +90,13 @@ async def test_slow_polls_overlap_up_to_a_bound(caplog: pytest.LogCaptureFixture
     await run(polling)
 
     assert poll.most_running == 2
-    assert polling.skipped >= 2
-    assert poll.skipped[-1] == polling.skipped
+    assert poll.starts == pytest.approx([tick * 20 * MS for tick in (0, 1, 4, 5, 8)])
+    assert poll.skipped == [0, 0, 2, 2, 4]
     warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
     assert warnings == ["Skipped a poll, 2 polls are still running (1 skipped so far)"]
-    # Also after skipping, polls start on the grid.
-    ticks = [(start - poll.starts[0]) / (20 * MS) for start in poll.starts]
-    assert all(tick % 1 < 0.9 for tick in ticks)
 
 
+@in_virtual_time
 async def test_blocked_program_counts_the_ticks_it_missed() -> None:
     """After a long stop the grid goes on where it is, not with a burst of polls."""
     poll = FakePoll()
@@ -107,18 +104,18 @@ async def test_blocked_program_counts_the_ticks_it_missed() -> None:
     task = asyncio.create_task(polling.run())
     await eventually(lambda: len(poll.starts) == 2)
 
-    blocked_until = asyncio.get_running_loop().time() + 200 * MS
-    while asyncio.get_running_loop().time() < blocked_until:
-        pass
-    before = len(poll.starts)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.now += 200 * MS
     await asyncio.sleep(5 * MS)
 
-    assert polling.skipped >= 8
-    assert len(poll.starts) <= before + 2
+    assert len(poll.starts) == 2 + 1
+    assert polling.skipped == 9
     polling.stop()
     await task
 
 
+@in_virtual_time
 async def test_too_many_errors_end_the_program_at_once() -> None:
     """The third failure in a row, and not the next tick, is the end."""
     poll = FakePoll(outcomes="FFF")
@@ -128,9 +125,10 @@ async def test_too_many_errors_end_the_program_at_once() -> None:
         await run(poller(poll, period=500 * MS))
 
     assert caught.value.messages == ["failure 1", "failure 2", "failure 3"]
-    assert asyncio.get_running_loop().time() - start < 1400 * MS
+    assert asyncio.get_running_loop().time() - start == pytest.approx(2 * 500 * MS)
 
 
+@in_virtual_time
 async def test_polls_still_running_are_cancelled_at_the_end() -> None:
     """With their errors collected, nothing goes on behind the program's back."""
     poll = FakePoll(seconds=3600)
@@ -146,6 +144,7 @@ async def test_polls_still_running_are_cancelled_at_the_end() -> None:
     assert polling.errors == []
 
 
+@in_virtual_time
 async def test_success_clears_the_list() -> None:
     """Only failures in a row count."""
     poll = FakePoll(outcomes="FFSFFSFF")
@@ -159,6 +158,7 @@ async def test_success_clears_the_list() -> None:
     ]
 
 
+@in_virtual_time
 async def test_one_error_is_enough_in_strict_mode() -> None:
     """--max-errors 1."""
     poll = FakePoll(outcomes="SF")
@@ -169,6 +169,7 @@ async def test_one_error_is_enough_in_strict_mode() -> None:
     assert len(poll.starts) == 2
 
 
+@in_virtual_time
 async def test_errors_never_stop_and_stay_bounded() -> None:
     """--max-errors 0: the list keeps the newest only."""
     all_launched = asyncio.Event()
@@ -190,6 +191,7 @@ async def test_errors_never_stop_and_stay_bounded() -> None:
     assert not messages & {"failure 150", "failure 1"}
 
 
+@in_virtual_time
 async def test_unexpected_errors_are_collected_too(caplog: pytest.LogCaptureFixture) -> None:
     """A bug in a poll is an error like any other; the loop survives it."""
 
@@ -204,6 +206,7 @@ async def test_unexpected_errors_are_collected_too(caplog: pytest.LogCaptureFixt
     assert "Poll 1 failed: oops" in caplog.messages
 
 
+@in_virtual_time
 async def test_polls_are_named_tasks() -> None:
     """Poll 1 is called "poll 1"."""
     poll = FakePoll(seconds=3600)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import selectors
 from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any
@@ -15,42 +14,13 @@ from hn_comments.errors import BadStatus, ConnectionFailed, FetchTimeout, NotJSO
 from hn_comments.memory.memory import Memory
 from hn_comments.poller import MAX_DISTANCE, Poller, describe
 
-from .support import MS, Clock, client, front_page, poll_once
+from .support import MS, Clock, client, front_page, in_virtual_time, poll_once
 
 
 HOUR = 3600.0
 
 # Lines in an hour without the API that a log can bear.
 MAX_LINES = 10
-
-
-class HastySelector(selectors.DefaultSelector):
-    """Waits for nothing: the time until the next timer has passed at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.skipped = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout:
-            self.skipped += timeout
-        return super().select(None if timeout is None else 0)
-
-
-class HastyLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock is ahead by all that nobody had to wait for."""
-
-    def __init__(self) -> None:
-        self._hasty = HastySelector()
-        super().__init__(self._hasty)
-
-    def time(self) -> float:
-        return super().time() + self._hasty.skipped
-
-
-def run_hasty(work: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=HastyLoop) as runner:
-        runner.run(work)
 
 
 async def refuse(path: str) -> bytes:
@@ -101,7 +71,8 @@ FAILURES = [refuse, hang, break_down, ask_for_less, talk_nonsense]
         for period in (0.01, 5, 600)
     ],
 )
-def test_hour_without_the_api_is_a_few_lines(
+@in_virtual_time
+async def test_hour_without_the_api_is_a_few_lines(
     answer: Answer, period: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever is wrong with it, and however short the period is."""
@@ -113,7 +84,7 @@ def test_hour_without_the_api_is_a_few_lines(
     caplog.set_level("INFO", logger="hn_comments")
     reports: list[PollReport] = []
 
-    run_hasty(an_hour(Settings(period=period, max_errors=0), reports))
+    await an_hour(Settings(period=period, max_errors=0), reports)
 
     assert 1 < len(reports) < 200
     assert {report.status for report in reports} == {"failed"}
@@ -123,7 +94,10 @@ def test_hour_without_the_api_is_a_few_lines(
 
 
 @pytest.mark.parametrize("failures", [1, 12])
-def test_recovery_is_said_with_its_length(failures: int, caplog: pytest.LogCaptureFixture) -> None:
+@in_virtual_time
+async def test_recovery_is_said_with_its_length(
+    failures: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """The first failure, and the end with the number of them; nothing between."""
 
     async def poll(number: int, _skipped: int) -> None:
@@ -132,14 +106,15 @@ def test_recovery_is_said_with_its_length(failures: int, caplog: pytest.LogCaptu
 
     caplog.set_level("WARNING")
     settings = Settings(period=5, max_errors=0, polls=failures + 2)
-    run_hasty(Poller(poll, settings).run())
+    await Poller(poll, settings).run()
 
     ends = {1: "1 failed poll in 5 seconds", 12: "12 failed polls in 30 minutes"}
     expected = f"The API answers again, after {ends[failures]}"
     assert caplog.messages == ["Poll 1 failed: failure 1", expected]
 
 
-def test_failing_polls_grow_apart_on_the_grid() -> None:
+@in_virtual_time
+async def test_failing_polls_grow_apart_on_the_grid() -> None:
     """Two soon, then at doubled distances up to five minutes; after a success as before."""
     starts: list[float] = []
 
@@ -148,21 +123,22 @@ def test_failing_polls_grow_apart_on_the_grid() -> None:
         if number <= 12:
             raise PollFailed("down")
 
-    run_hasty(Poller(poll, Settings(period=5, max_errors=0, polls=15)).run())
+    await Poller(poll, Settings(period=5, max_errors=0, polls=15)).run()
 
     apart = [later - start for start, later in pairwise(starts)]
     expected = [5, 5, 10, 20, 40, 80, 160, 300, 300, 300, 300, 300, 5, 5]
-    assert apart == pytest.approx(expected, abs=0.5)
-    assert max(apart) <= MAX_DISTANCE + 0.5
+    assert apart == pytest.approx(expected)
+    assert max(apart) == pytest.approx(MAX_DISTANCE)
 
 
-def test_chronic_skipping_is_one_trouble(caplog: pytest.LogCaptureFixture) -> None:
+@in_virtual_time
+async def test_chronic_skipping_is_one_trouble(caplog: pytest.LogCaptureFixture) -> None:
     """Said when it begins, and when no tick was skipped for minutes."""
 
     async def poll(number: int, _skipped: int) -> None:
         await asyncio.sleep(13 if number < 100 else 1)
 
-    run_hasty(Poller(poll, Settings(period=5, polls=200)).run())
+    await Poller(poll, Settings(period=5, polls=200)).run()
 
     first, last = [message for message in caplog.messages if "skipped so far" in message]
     assert first == "Skipped a poll, 2 polls are still running (1 skipped so far)"
@@ -198,6 +174,7 @@ async def test_updates_are_missed_once(caplog: pytest.LogCaptureFixture) -> None
     assert end == "What changed can be seen again, after 3 polls without"
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("place", ["comment", "post", "new"])
 async def test_broken_item_does_not_hold_up_each_poll(place: str) -> None:
     """It gets all its tries in one poll; after that a single one, and that is a short one."""

@@ -14,6 +14,8 @@ from hn_comments.stories import Poll
 from .support import DEADLINE, MS, TREES, client, eventually, front_page, poll_once, thread
 
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 TEN_OF_FIFTY = [50] * 10
 
 
