@@ -1,5 +1,6 @@
 """Fixtures that several test modules ask for by name, and what all tests need around them."""
 
+import logging
 import signal
 from collections.abc import Iterator
 from types import FrameType
@@ -23,6 +24,12 @@ def _default_signals() -> None:
     for signum in ENDING:
         if signal.getsignal(signum) is signal.SIG_IGN:
             signal.signal(signum, do_nothing)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_slow_callbacks() -> None:
+    """Have asyncio not log, in debug mode, that the machine is busy."""
+    logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in str(record.msg))
 
 
 def do_nothing(_signum: int, _frame: FrameType | None) -> None:

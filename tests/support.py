@@ -33,8 +33,9 @@ T = TypeVar("T")
 # Times in tests are multiples of this; a slow machine can make it longer.
 MS = 0.001 * float(os.environ.get("HN_COMMENTS_TESTS_SLOWNESS", "1"))
 
-# No test waits longer than this for anything.
-DEADLINE = 20_000 * MS
+# No test waits longer than this for anything; on a machine that is not busy, for next to
+# nothing.
+DEADLINE = 60_000 * MS
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
@@ -171,6 +172,9 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
 # What no program of ours may ever write.
 COMPLAINTS = re.compile("Traceback|never retrieved|was destroyed|Unclosed|never awaited|Exception")
 
+# What asyncio says in debug mode, which -X dev turns on, where the machine is busy.
+SLOW_CALLBACK = re.compile(r"^.*Executing <.*> took [0-9.]+ seconds\n", re.MULTILINE)
+
 
 @asynccontextmanager
 async def started(*program: str, **options: Any) -> AsyncIterator[Process]:
@@ -191,7 +195,7 @@ async def outcome(process: Process) -> tuple[int | None, str, str]:
         outputs = await process.communicate()
     stdout, stderr = ((output or b"").decode().replace(os.linesep, "\n") for output in outputs)
     assert not COMPLAINTS.search(stderr), stderr
-    return process.returncode, stdout, stderr
+    return process.returncode, stdout, SLOW_CALLBACK.sub("", stderr)
 
 
 async def run(*program: str, **options: Any) -> tuple[int | None, str, str]:

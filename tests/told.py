@@ -230,5 +230,5 @@ class WorldFetcher(URLFetcher):
         return found.value
 
     async def _some_turns(self) -> None:
-        for _ in range(self.chance.choice((0, 0, 0, 1, 3, 7, 70))):
+        for _ in range(self.chance.choice((0, 0, 0, 1, 3, 7, 30))):
             await asyncio.sleep(0)
