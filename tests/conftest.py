@@ -1,6 +1,7 @@
 """Fixtures that several test modules ask for by name, and what all tests need around them."""
 
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from types import FrameType
@@ -11,6 +12,17 @@ from aioresponses import aioresponses
 from hn_comments.command.signals import ENDING
 
 from .support import MS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_environment() -> Iterator[None]:
+    """Have nothing around the tests change what the program does."""
+    ambient = {"HN_COMMENTS_API_URL", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name in ambient or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,29 +31,28 @@ class Answer(NamedTuple):
 
 Answers = dict[str, Answer]
 
+# One comment more, one in another state, or one in another place.
+Kind = Literal["comment", "state", "place"]
+
+# Which list tells of a change; of a place none does.
+LISTS: dict[Kind, str] = {"comment": "maxitem.json", "state": "updates.json"}
+
 
 class Change:
     """
     Something that happened in *stories*, which is seen by reading *items* again.
 
     Answers after *number* changes show it, and those from *due* on show nothing older. The
-    list *told_by* may tell. Where only a state changed, there are as many comments as before.
+    list *told_by* may tell.
     """
 
-    def __init__(
-        self,
-        number: int,
-        *items: int,
-        stories: set[int],
-        due: float,
-        told_by: Literal["maxitem.json", "updates.json"] | None,
-    ) -> None:
+    def __init__(self, kind: Kind, number: int, *items: int, stories: set[int], due: float) -> None:
+        self.kind = kind
         self.number = number
         self.items = {*items}
         self.stories = stories
         self.due = due
-        self.told_by = told_by
-        self.is_state = told_by == "updates.json"
+        self.told_by = LISTS.get(kind)
 
     def is_shown(self, answers: Answers, path: str) -> bool:
         """Return whether there was an answer at a path, and one after the change."""
@@ -81,29 +80,28 @@ class Witness:
 
     def note_comment(self, comment: int) -> None:
         """Note that there is one more comment."""
-        # One that is null for long is given up. That `updates` names it then is not heard:
-        # see test_comment_that_was_given_up_is_read_when_updates_names_it.
-        self._note(comment, told_by=None if comment in self.hidden else "maxitem.json")
+        change = self._note("comment", comment)
+        if comment in self.hidden:
+            # It may be given up. That `updates` names it later is not heard:
+            # see test_comment_that_was_given_up_is_read_when_updates_names_it.
+            change.told_by = None
 
     def note_state(self, comment: int) -> None:
         """Note that a comment died, or lives again."""
-        self._note(comment, told_by="updates.json")
+        self._note("state", comment)
 
     def note_place(self, *parents: int, youth: float) -> None:
         """Note that a comment is below other *parents*; a young one may stay where it was."""
-        self._note(*parents, told_by=None, late=youth)
+        self._note("place", *parents, late=youth)
 
-    def _note(
-        self,
-        *items: int,
-        told_by: Literal["maxitem.json", "updates.json"] | None,
-        late: float = 0.0,
-    ) -> None:
+    def _note(self, kind: Kind, *items: int, late: float = 0.0) -> Change:
         self.changes += 1
         stories = {self.world.story_of(item) or item for item in items}
         # After twice its lag a world's answers are all true.
         due = self.clock() + 2 * self.world.replicas.lag + late
-        self.secrets.append(Change(self.changes, *items, stories=stories, due=due, told_by=told_by))
+        change = Change(kind, self.changes, *items, stories=stories, due=due)
+        self.secrets.append(change)
+        return change
 
     def learn(self, answers: Answers, followed: set[int]) -> int:
         """
@@ -113,12 +111,12 @@ class Witness:
         """
         told = 0
         for change in self.secrets:
-            self._read(change, answers)
+            change.items -= {i for i in change.items if self._is_seen(i, change, answers)}
             if change.items and self._is_told(change, answers):
                 if self._stories_of(change) <= followed:
                     change.items.clear()
-                    told += change.is_state
-                elif change.is_state:
+                    told += change.kind == "state"
+                elif change.kind == "state":
                     # See test_comment_read_before_its_story_is_read_again_if_updates_names_it.
                     change.told_by = None
         self.secrets = [change for change in self.secrets if change.items]
@@ -127,7 +125,7 @@ class Witness:
     def doubts(self, story: int) -> Literal["nothing", "states", "comments"]:
         """Return what a memory need not know of a story."""
         about = [change for change in self.secrets if story in self._stories_of(change)]
-        if all(change.is_state for change in about):
+        if all(change.kind == "state" for change in about):
             return "states" if about else "nothing"
         return "comments"
 
@@ -173,18 +171,20 @@ class Witness:
         """Return where a change is seen: where it happened, and where that is now."""
         return {*change.stories, *map(self.world.story_of, change.items)}
 
-    def _read(self, change: Change, answers: Answers) -> None:
-        """Take note of what was read again since a change."""
-        read = {i for i in change.items if change.is_shown(answers, f"item/{i}.json")}
-        if change.is_state and not all(self._is_walked(i, change, answers) for i in read):
-            return
-        change.items -= read
+    def _is_seen(self, item: int, change: Change, answers: Answers) -> bool:
+        """Return whether a poll has read an item after a change, and made use of it."""
+        if not change.is_shown(answers, f"item/{item}.json"):
+            return False
+        if change.kind == "comment":
+            return True
+        # One of the latest is read for whoever needs it, and those who know it do not:
+        # see test_answer_that_was_read_is_believed.
+        if item > self.world.next_id - RECENT:
+            return False
+        return change.kind == "place" or self._is_walked(item, change, answers)
 
     def _is_walked(self, comment: int, change: Change, answers: Answers) -> bool:
         """Return whether the story of a comment was read whole."""
-        # See test_answer_that_was_read_is_believed: with one of the latest, who knows for whom.
-        if comment > self.world.next_id - RECENT:
-            return False
         story = self.world.story_of(comment)
         items = [] if story is None else [story, *self._below(story)]
         return all(change.is_shown(answers, f"item/{item}.json") for item in items)
@@ -195,7 +195,7 @@ class Witness:
             return False
         value = answers[change.told_by].value
         (item,) = change.items
-        if change.is_state:
+        if change.kind == "state":
             return item in value["items"]
         return item <= value and f"item/{item}.json" not in self.failing
 
