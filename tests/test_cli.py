@@ -322,9 +322,11 @@ async def test_closed_pipe_ends_the_program_quietly() -> None:
         process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
         async with asyncio.timeout(DEADLINE):
             code = await process.wait()
-        assert await process.stderr.read() == b""
+        said = await process.stderr.read()
 
     assert code == 0
+    # Where the machine is busy, polls may be skipped.
+    assert [line for line in said.splitlines() if b"] Skipped " not in line] == []
 
 
 @posix_only
@@ -474,12 +476,14 @@ async def test_full_disk_is_told() -> None:
 
 async def test_overlapping_polls_skip_ticks() -> None:
     """A poll slower than the period: two at once, and the rest is counted."""
-    async with Simulator(front_page(0), latency=400 * MS) as simulator:
-        arguments = ["--period", str(100 * MS), "--polls", "4", "--format", "json"]
+    async with Simulator(front_page(0), latency=200 * MS) as simulator:
+        arguments = ["--period", str(50 * MS), "--polls", "4", "--format", "json"]
         code, stdout, stderr = await run_command("--api-url", simulator.url, *arguments)
 
     polls = [json.loads(line) for line in stdout.splitlines() if '"poll", "poll"' in line]
     assert code == 0
     assert len(polls) == 4
     assert polls[-1]["skipped"] > 0
-    assert "2 polls are still running (1 skipped so far)" in stderr
+    # A machine that is busy may have missed a tick before.
+    reason = "2 polls are still running|the program was held up"
+    assert re.search(rf"] Skipped .*, ({reason}) \([0-9]+ skipped so far\)", stderr)
