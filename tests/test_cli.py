@@ -75,7 +75,7 @@ async def test_text_output() -> None:
     world = front_page(12, 31)
     async with Simulator(world) as simulator:
         code, stdout, stderr = await run_command(
-            "--api-url", simulator.url, "--polls", "2", "--period", "1"
+            "--api-url", simulator.url, "--polls", "2", "--period", "3"
         )
 
     title = (world.items[world.top[0]] or {})["title"]
@@ -85,7 +85,7 @@ async def test_text_output() -> None:
     assert [line[:1] for line in lines] == ["P"] * 4
     assert re.fullmatch(
         r"""\[..:..:..\] Calculating comments for top 5 stories. \(1\)
-\[..:..:..\] Waiting for 1 seconds...
+\[..:..:..\] Waiting for 3 seconds...
 \[..:..:..\] > Calculating comments took [0-9.]+ seconds and 48 fetches
 \[..:..:..\] Calculating comments for top 5 stories. \(2\)
 \[..:..:..\] > Calculating comments took [0-9.]+ seconds and 3 fetches
