@@ -1,10 +1,11 @@
 """
 What the API has told, and what is believed too late: histories that `test_equivalence` found.
 
-Each fails as long as its fault is there; `told` and `Histories.settle` name them, and leave
+Each fails as long as its fault is there; `told` and `test_equivalence` name them, and leave
 room for them until then.
 """
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,26 @@ async def test_answer_that_was_read_is_believed() -> None:
         world.updates.clear()
 
         await watcher.check(seconds=200)
+
+
+@pytest.mark.xfail(strict=True, reason="a newcomer's contradictions are never asked about again")
+async def test_contradiction_that_is_over_is_forgotten() -> None:
+    """A comment that was moved still names its old parent, where it is not listed any more."""
+    world = front_page(0)
+    story = world.top[0]
+    parent = world.add_comment(world.add_comment(story))
+    comment = world.add_comment(story)
+    old = copy.deepcopy(world.items[comment])
+    world.move(comment, parent)
+    async with client(world, retries=0) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        watcher.lies[f"item/{comment}.json"] = [old]
+        await watcher.poll()
+        world.updates.clear()
+        for _ in range(3):
+            await watcher.poll(seconds=1000)
+
+        await watcher.check()
 
 
 @pytest.mark.parametrize(

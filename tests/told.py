@@ -103,16 +103,19 @@ class Witness:
         self.secrets.append(change)
         return change
 
-    def learn(self, answers: Answers, followed: set[int]) -> int:
+    def learn(self, answers: Answers, followed: set[int], *, soon: bool) -> int:
         """
         Take note of what a poll was told, and return of how many states it was.
 
-        Hints about stories that were not *followed* are lost.
+        Hints about stories that were not *followed* are lost. A poll *soon* after another
+        does not read all again that `updates` names.
         """
         told = 0
         for change in self.secrets:
             change.items -= {i for i in change.items if self._is_seen(i, change, answers)}
             if change.items and self._is_told(change, answers):
+                if soon and change.kind == "state":
+                    continue
                 if self._stories_of(change) <= followed:
                     change.items.clear()
                     told += change.kind == "state"
@@ -173,10 +176,12 @@ class Witness:
 
     def _is_seen(self, item: int, change: Change, answers: Answers) -> bool:
         """Return whether a poll has read an item after a change, and made use of it."""
-        if not change.is_shown(answers, f"item/{item}.json"):
-            return False
+        path = f"item/{item}.json"
         if change.kind == "comment":
-            return True
+            # Once it was there, no older answer takes it away.
+            return path in answers and answers[path].value is not None
+        if not change.is_shown(answers, path):
+            return False
         # One of the latest is read for whoever needs it, and those who know it do not:
         # see test_answer_that_was_read_is_believed.
         if item > self.world.next_id - RECENT:
