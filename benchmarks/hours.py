@@ -56,7 +56,7 @@ class WorldFetcher(URLFetcher):
         super().__init__(session)
         self.world = world
 
-    async def fetch(self, path: str) -> Any:
+    async def fetch(self, path: str, **_: Any) -> Any:
         self.fetch_counter += 1
         return answer(self.world, path.removesuffix(".json"))
 

@@ -9,11 +9,12 @@ what cannot be read is named, never guessed.
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 
 from .api import URLFetcher
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, StillUnreadable
-from .memory import MAX_NODES, MISSING, NOTHING, UNREAD, Discussion, Newcomers, Node, Tree
-from .models import Count, OnError
+from .memory import MAX_NODES, NOTHING, Discussion, Newcomers
+from .models import Count, OnError, State
 from .tasks import MAX_TASKS, gather_or_stop
 
 
@@ -42,8 +43,8 @@ async def count_comments(
         FetchError, MalformedItem: if the post, or with "cancel" any comment, is unreadable.
         FetchLimitExceeded, RateLimited: as `URLFetcher.fetch`.
     """
-    tree = Tree(post_id, clock=time.monotonic, newcomers=Newcomers())
-    return await count_discussion(fetcher, Discussion(tree), on_error=on_error)
+    discussion = Discussion(post_id, clock=time.monotonic, newcomers=Newcomers())
+    return await count_discussion(fetcher, discussion, on_error=on_error)
 
 
 async def count_discussion(
@@ -85,70 +86,69 @@ class Walk:
         """
         post_id = self.tree.post_id
         try:
-            post = await self._read(post_id)
+            await self._read(post_id)
         except UNREADABLE as exc:
             self.discussion.fail(post_id, exc)
             raise
-        if post.own is MISSING:
+        if self.tree.post.state is State.MISSING:
             self.tree.mark_stale(post_id)
             raise NoSuchItem(post_id)
-        return await self._count_below(post_id, post, depth=1)
+        return await self._count_node(post_id, depth=0)
 
-    async def _count_subtree(self, item_id: int, depth: int) -> Count:
+    async def _count_comment(self, item_id: int, depth: int) -> Count:
         """
         Count the comment *item_id*, which is *depth* levels below the post, and all below it.
         """
         try:
-            node = await self._read(item_id)
+            await self._read(item_id)
         except UNREADABLE as exc:
             self.discussion.fail(item_id, exc)
             return self._give_up(item_id, exc)
-        if node.below is NOTHING:
-            return node.own
-        return Count.total([node.own, await self._count_below(item_id, node, depth + 1)])
+        return await self._count_node(item_id, depth)
 
-    async def _count_below(self, item_id: int, node: Node, depth: int) -> Count:
+    async def _count_node(self, item_id: int, depth: int) -> Count:
         """
-        Count the subtrees of the kids of a node, which are *depth* levels below the post.
-        """
-        if node.below is not None:
-            return node.below
-        if depth > MAX_DEPTH:
-            problem = f"its replies are more than {MAX_DEPTH} levels deep"
-            return self._refuse(item_id, problem)
-        counts = [self._refuse(item_id, self._why_not(kid)) for kid in node.unfollowed]
-        unknown = []
-        for kid in node.kids:
-            total = self.tree.total(kid)
-            if total is None:
-                unknown.append(kid)
-            else:
-                counts.append(total)
-        for start in range(0, len(unknown), MAX_TASKS):
-            counts += await gather_or_stop(
-                [
-                    asyncio.create_task(self._count_subtree(kid, depth))
-                    for kid in unknown[start : start + MAX_TASKS]
-                ]
-            )
-        self.tree.settle(item_id)
-        return Count.total(counts)
-
-    async def _read(self, item_id: int) -> Node:
-        """
-        Return what is known of a node, fetching it if that is nothing, or stale.
+        Count a node that was read, *depth* levels below the post, and all below it.
         """
         node = self.tree.nodes.get(item_id)
         if node is None:
-            return Node(parent=0, own=NOTHING, below=NOTHING)
-        if node.stale:
-            if (reason := self.discussion.failure(item_id)) is not None:
-                raise StillUnreadable(reason)
-            failed = item_id in self.discussion.failures
-            item = await self.fetcher.fetch_item(item_id, failed=failed)
-            logger.debug("Item %d has %d kids", item_id, len(item.kids) if item else 0)
-            self.discussion.put(item_id, item)
-        return node
+            return NOTHING  # It was dropped while it was read.
+        if node.total is not None:
+            return node.total
+        counts = [self.tree.own(item_id)]
+        if depth == MAX_DEPTH:
+            problem = f"its replies are more than {MAX_DEPTH} levels deep"
+            return Count.total([*counts, self._refuse(item_id, problem)])
+        counts += [self._refuse(item_id, self._why_not(kid)) for kid in node.unfollowed]
+        counts += await self._count_kids(node.kids, depth + 1)
+        self.tree.settle(item_id)
+        return Count.total(counts)
+
+    async def _count_kids(self, kids: Sequence[int], depth: int) -> list[Count]:
+        """
+        Count comments with the same parent: the known ones at once, the others all together.
+        """
+        counts = {kid: self.tree.total(kid) for kid in kids}
+        unknown = [kid for kid, count in counts.items() if count is None]
+        for start in range(0, len(unknown), MAX_TASKS):
+            part = unknown[start : start + MAX_TASKS]
+            tasks = [asyncio.create_task(self._count_comment(kid, depth)) for kid in part]
+            counts.update(zip(part, await gather_or_stop(tasks), strict=True))
+        return [count for count in counts.values() if count is not None]
+
+    async def _read(self, item_id: int) -> None:
+        """
+        Fetch a node if nothing is known of it, or if it is stale.
+        """
+        node = self.tree.nodes.get(item_id)
+        if node is None or not node.stale:
+            return
+        if (reason := self.discussion.failure(item_id)) is not None:
+            raise StillUnreadable(reason)
+        failed = item_id in self.discussion.failures
+        item = await self.fetcher.fetch_item(item_id, failed=failed)
+        logger.debug("Item %d has %d kids", item_id, len(item.kids) if item else 0)
+        self.discussion.put(item_id, item)
 
     def _why_not(self, kid: int) -> str:
         """
@@ -176,7 +176,6 @@ class Walk:
             raise exc
         logger.debug("Not counted: %s", exc)
         unread = Count(unread=1, reason=str(exc))
-        node = self.tree.nodes.get(item_id)
-        if node is None or node.own is UNREAD:
+        if item_id not in self.tree.nodes:
             return unread
         return Count.total([self.tree.tally(item_id), unread])

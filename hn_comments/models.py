@@ -5,6 +5,7 @@ The values that travel between the modules. All are frozen; behaviour is elsewhe
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from enum import Enum
 from typing import Literal, Self
 
 from .settings import API_URL, check_together, check_values
@@ -75,6 +76,19 @@ class Settings:
         return "posts" if self.posts else self.stories
 
 
+class State(Enum):
+    """
+    What is known of an item, by the names that the history file has for it.
+    """
+
+    UNREAD = "unread"
+    LIVE = "live"
+    DELETED = "deleted"
+    DEAD = "dead"
+    # The API answers `null`.
+    MISSING = "missing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """
@@ -96,6 +110,15 @@ class Item:
     url: str | None = None
     score: int | None = None
     descendants: int | None = None
+
+    @property
+    def state(self) -> State:
+        """
+        Whether it is live. One that is both deleted and dead is deleted.
+        """
+        if self.deleted:
+            return State.DELETED
+        return State.DEAD if self.dead else State.LIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

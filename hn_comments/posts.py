@@ -4,11 +4,12 @@ One post in one poll: its count, the proof of it, and what is reported.
 
 import logging
 import math
+from dataclasses import replace
 
 from .api import URLFetcher
 from .comments import count_discussion
 from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
-from .memory import LAG, Discussion, Found
+from .memory import LAG, Changes, Discussion
 from .models import Comment, Count, PostReport, Settings
 
 
@@ -40,7 +41,7 @@ class Post:
     def id(self) -> int:
         return self.discussion.post_id
 
-    async def count(self, found: Found, *, upto: int, old: bool) -> None:
+    async def count(self, changes: Changes, *, upto: int, old: bool) -> None:
         """
         Count the post; walk it whole again if it is *old*, or if its count is proven wrong.
 
@@ -51,24 +52,24 @@ class Post:
             RateLimited: as `URLFetcher.fetch`.
         """
         try:
-            await self._count(found, upto)
-            if old or self._is_wrong(found):
+            await self._count(changes, upto)
+            if old or self._is_wrong(changes):
                 self.discussion.begin_walk()
-                await self._count(found, upto)
+                await self._count(changes, upto)
         except (*UNREADABLE, NoSuchItem) as exc:
             if self.settings.on_error == "cancel":
                 raise PollFailed(f"post {self.id}: {exc}") from exc
             self.result = exc
 
-    async def _count(self, found: Found, upto: int) -> None:
+    async def _count(self, changes: Changes, upto: int) -> None:
         discussion = self.discussion
         count = await count_discussion(self.fetcher, discussion, on_error=self.settings.on_error)
         if count.exact:
-            discussion.proof.note(count.live, discussion.tree.clock())
+            discussion.proof.note(count.live, discussion.clock())
             if discussion.is_walking:
                 self._end_walk(upto)
-        if found.reason and not discussion.tree.all_fresh:
-            count = Count.total([count, Count(unread=1, reason=found.reason)])
+        if changes.problem and not discussion.tree.all_fresh:
+            count = Count.total([count, Count(unread=1, reason=changes.problem)])
         self.result = count
 
     def _end_walk(self, upto: int) -> None:
@@ -83,21 +84,21 @@ class Post:
             self.descendants,
             drift=drift,
             lately=count_written(discussion, LAG),
-            now=discussion.tree.clock(),
+            now=discussion.clock(),
             refresh=self.settings.refresh,
         )
 
-    def _is_wrong(self, found: Found) -> bool:
+    def _is_wrong(self, changes: Changes) -> bool:
         """
         Return whether Hacker News' own number, if this poll has read it, proves the count wrong.
         """
         discussion = self.discussion
-        fresh = self.id in discussion.tree.fresh
+        fresh = self.id in discussion.tree.reading.read
         exact = isinstance(self.result, Count) and self.result.exact
-        if not (fresh and exact) or self.descendants is None or found.reason:
+        if not (fresh and exact) or self.descendants is None or changes.problem:
             return False
         verdict = discussion.proof.judge(
-            self.descendants, lately=count_written(discussion, LAG), now=discussion.tree.clock()
+            self.descendants, lately=count_written(discussion, LAG), now=discussion.clock()
         )
         return verdict == "wrong"
 
@@ -126,29 +127,40 @@ class Post:
                 title=item.title if item else None,
                 parent_by=parent.by if (parent := tree.nodes.get(comment.parent or 0)) else None,
             )
-            for comment in tree.arrivals.values()
+            for comment in tree.reading.arrivals.values()
         ]
+
+    def so_far(self, error: str | None) -> Count | None:
+        """
+        Return what was counted, or is known in spite of the *error* that ended the poll before.
+        """
+        if self.result is None and self.discussion.item is not None:
+            known = self.discussion.tree.tally(self.id)
+            return Count.total([known, Count(unread=1, reason=error)])
+        return self.result if isinstance(self.result, Count) else None
 
     def report(self, error: str | None, last_count: int | None) -> PostReport:
         """
         Say what is known, at the end of a poll that *error* may have cut short.
         """
-        discussion, result = self.discussion, self.result
-        if result is None and discussion.item is not None:
-            so_far = discussion.tree.tally(self.id)
-            result = Count.total([so_far, Count(unread=1, reason=error)])
-        count = result if isinstance(result, Count) else None
-        exact = count if count and count.exact else None
-        return PostReport(
+        discussion, count = self.discussion, self.so_far(error)
+        report = PostReport(
             rank=self.rank,
             id=self.id,
             item=discussion.item,
             count=count,
-            new=exact.comments - last_count if exact and last_count is not None else None,
-            error=count.error if count else str(result or error),
-            disputed=exact is not None and self._is_disputed,
-            last_hour=count_written(discussion, HOUR) if count else None,
-            hours=count_hourly(discussion, MAX_HOURS) if count and self.settings.live else (),
+            new=None,
+            error=str(self.result or error) if count is None else count.error,
+        )
+        if count is None:
+            return report
+        exact = count.exact
+        return replace(
+            report,
+            new=count.comments - last_count if exact and last_count is not None else None,
+            disputed=exact and self._is_disputed,
+            last_hour=count_written(discussion, HOUR),
+            hours=count_hourly(discussion, MAX_HOURS) if self.settings.live else (),
         )
 
 
@@ -158,7 +170,7 @@ def count_written(discussion: Discussion, seconds: float) -> int:
     """
     written = [*discussion.tree.created()]
     # Where the clock here is behind, the last comment knows better.
-    now = max([discussion.tree.clock(), *written])
+    now = max([discussion.clock(), *written])
     return sum(created > now - seconds for created in written)
 
 
@@ -166,7 +178,7 @@ def count_hourly(discussion: Discussion, most: int) -> tuple[int, ...]:
     """
     Return how many were written in each hour since the post was, the last *most* hours.
     """
-    now = discussion.tree.clock()
+    now = discussion.clock()
     born = discussion.item.time if discussion.item and discussion.item.time else now
     hours = [0] * max(1, min(most, math.ceil((now - born) / HOUR)))
     for created in discussion.tree.created():

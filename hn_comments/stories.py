@@ -14,7 +14,7 @@ import async_timeout
 
 from .api import URLFetcher, parse_ids
 from .errors import HNCommentsError, MalformedItem, PollFailed
-from .memory import POST_MEMORY, Discussion, Found, Memory, ask, choose_old, find_changes
+from .memory import POST_MEMORY, Changes, Discussion, Memory, ask, find_changes
 from .models import Comment, PollReport, PostReport, Progress, Settings
 from .posts import Post
 from .tasks import gather_or_stop
@@ -43,16 +43,15 @@ class Poll:
     ) -> None:
         self.fetcher = fetcher
         self.settings = settings
-        self.counts = memory
         self.history = history
         # Whoever walks everything each time, or polls once and for all, needs no memory.
         self.remembers = not settings.full_walk and (settings.polls != 1 or history is not None)
-        self.memory = memory if self.remembers else Memory(memory.clock)
+        self.memory = memory if self.remembers else memory.without_trees()
         self.number = number
         self.skipped = skipped
         # In the order of the list; None until there is a list.
         self.posts: list[Post] | None = None
-        self.found = Found("full")
+        self.changes = Changes("full")
         # When its turn came, by the loop's clock.
         self.start: float | None = None
 
@@ -99,12 +98,12 @@ class Poll:
         Count all posts concurrently; the first error that leaves one ends the poll.
         """
         discussions = await self._look_around()
-        upto = self.memory.maxitem or 0
-        old = choose_old(self.memory, discussions, self.settings.refresh) if self.remembers else ()
+        upto = self.memory.maxitem.known or 0
+        old = self.memory.choose_old(discussions, self.settings.refresh)
         await gather_or_stop(
             [
                 asyncio.create_task(
-                    post.count(self.found, upto=upto, old=post.id in old),
+                    post.count(self.changes, upto=upto, old=post.id in old),
                     name=f"poll {self.number} post {post.id}",
                 )
                 for post in self.posts or ()
@@ -121,9 +120,11 @@ class Poll:
         hints_task = asyncio.create_task(ask(self.fetcher, self.memory))
         await gather_or_stop([ids_task, hints_task])
         discussions = await self._open(ids_task.result())
-        self.found = await find_changes(self.memory, self.fetcher, hints_task.result(), discussions)
-        if self.found.reason and self.settings.on_error == "cancel":
-            raise PollFailed(self.found.reason)
+        self.changes = await find_changes(
+            self.memory, self.fetcher, hints_task.result(), discussions
+        )
+        if self.changes.problem and self.settings.on_error == "cancel":
+            raise PollFailed(self.changes.problem)
         return discussions
 
     async def _fetch_ids(self) -> Sequence[int]:
@@ -147,7 +148,7 @@ class Poll:
         """
         if self.history is not None:
             await self.history.recall(
-                self.counts, ids, trees=self.remembers, follow=self.settings.follow
+                self.memory, ids, trees=self.remembers, follow=self.settings.follow
             )
         listed = [self.memory.discussion(post_id) for post_id in ids]
         for discussion in listed:
@@ -195,10 +196,10 @@ def report_poll(
         seconds=seconds,
         fetches=poll.fetcher.fetch_counter,
         retries=poll.fetcher.retry_counter,
-        stories=tuple(report_post(post, error, poll.counts) for post in posts),
+        stories=tuple(report_post(post, error, poll.memory) for post in posts),
         skipped=poll.skipped,
-        mode=poll.found.mode,
-        changed=sum(len(post.discussion.tree.changed) for post in posts),
+        mode=poll.changes.mode,
+        changed=sum(len(post.discussion.tree.reading.changed) for post in posts),
         drift=sum(post.drift for post in posts),
         failed=failed or poll.posts is None,
         error=error,
@@ -207,13 +208,13 @@ def report_poll(
     )
 
 
-def report_post(post: Post, error: str | None, counts: Memory) -> PostReport:
+def report_post(post: Post, error: str | None, memory: Memory) -> PostReport:
     """
     Say what a poll found about one post, and remember its count for the next one.
     """
-    story = post.report(error, counts.last_counts.get(post.id))
+    story = post.report(error, memory.last_counts.get(post.id))
     if story.count is not None and story.count.exact:
-        counts.note_count(post.id, story.count.comments)
+        memory.note_count(post.id, story.count.comments)
     return story
 
 

@@ -15,7 +15,7 @@ import aiohttp
 from aioresponses import aioresponses
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
-from hn_comments.memory.changes import RECENT
+from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
@@ -32,16 +32,16 @@ COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments"]
 
 
 def front_page(*sizes: int) -> World:
-    """Return a world with one story for each size, of so many live comments."""
+    """Return a world with one quiet story for each size, of so many live comments."""
     world = World(stories=0)
     # As on a real site, the ids just before ours belong to others.
     others_write(world)
-    world.updates.clear()
     for size in sizes:
         story = world.add_story(score=100)
         world.top.append(story)
         for _ in range(size):
             world.add_reply(story)
+    world.updates.clear()
     return world
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hn_comments import Count, PollReport, Session, URLFetcher
-from hn_comments.memory.changes import RECENT
+from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
 
@@ -364,15 +364,45 @@ async def test_failing_updates_are_a_warning(caplog: pytest.LogCaptureFixture) -
 
 
 async def test_lingering_updates_cost_little() -> None:
-    """An id that stays in the list is read when it appears, and then once a minute."""
+    """An id is read when it appears, once more ten seconds later, and then once a minute."""
     world = front_page(10)
     async with watching(world) as watcher:
-        world.touch(next(iter(world.walk(world.top[0]))))
+        world.touch(oldest(world))
         costs = [(await watcher.poll(seconds=20)).fetches for _ in range(6)]
+        world.updates.clear()
+        after = [(await watcher.poll(seconds=20)).fetches for _ in range(6)]
 
-    # All 12 ids of this small world are in the list, since its beginning.
-    assert costs[0] == 3
-    assert sum(costs) == 6 * 3 + 2 * 11
+    assert costs == [4, 4, 3, 3, 4, 3]
+    assert after == [3, 3, 3, 3, 3, 3]
+
+
+async def test_second_reading_comes_although_the_list_has_moved_on() -> None:
+    """The first answer came from a cache, and nobody tells again."""
+    world = front_page(10)
+    victim = oldest(world)
+    async with watching(world) as watcher:
+        watcher.lies[f"item/{victim}.json"] = [copy.deepcopy(world.items[victim])]
+        world.kill(victim)
+        watcher.lies[f"item/{world.top[0]}.json"] = [copy.deepcopy(world.items[world.top[0]])]
+        assert (await watcher.poll(seconds=1)).stories[0].count == Count(live=10)
+        world.updates.clear()
+        assert (await watcher.poll(seconds=5)).fetches == 3
+
+        await watcher.check(seconds=5)
+
+
+async def test_death_soon_after_a_birth_is_seen() -> None:
+    """Both are one entry in the list, which was read for the birth already."""
+    world = front_page(10)
+    async with watching(world) as watcher:
+        new = world.add_comment(world.top[0])
+        await watcher.check()
+        world.kill(new)
+
+        await watcher.poll(seconds=5)
+        report = await watcher.check(seconds=5)
+
+    assert report.stories[0].count == Count(live=10, dead=1)
 
 
 @pytest.mark.parametrize("fault", ["500", "null", "garbage"])

@@ -149,7 +149,7 @@ async def test_deep_walk_can_be_cancelled() -> None:
 def walk_tasks() -> int:
     """Return how many tasks count a subtree now."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
-    return names.count("Walk._count_subtree")
+    return names.count("Walk._count_comment")
 
 
 async def test_thousands_of_direct_kids_are_counted_in_slices() -> None:

@@ -1,15 +1,9 @@
 """
-Values as they stand in the history file: states by name, times and other text.
+Values as they stand in the history file: times and other text.
 """
 
 from datetime import UTC, datetime, timedelta
 
-from ..memory import DEAD, DELETED, LIVE, MISSING, UNREAD
-
-
-# By identity: what is unread equals what counts nothing.
-STATES = {"live": LIVE, "deleted": DELETED, "dead": DEAD, "missing": MISSING, "unread": UNREAD}
-NAMES = {id(own): name for name, own in STATES.items()}
 
 # The beginning of time, which needs no time zone to be added to.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -194,6 +194,10 @@ FIRST = (
     """,
 )
 
+# The id above which a comment of a story is news: not all that is first read later was written
+# later.
+SECOND = ("ALTER TABLE trees ADD COLUMN news_from INTEGER", "UPDATE trees SET news_from = upto")
+
 # What brings a file from version N to N + 1; an empty file is version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, SECOND)
 VERSION = len(MIGRATIONS)

@@ -21,10 +21,10 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ..memory import Discussion, Memory, Tree
+from ..memory import Discussion, Memory
 from ..models import PollReport, utc_time
 from .database import explain, is_damage, open_database
-from .loading import ContradictionError, find_followed, load_memory, load_tree
+from .loading import ContradictionError, find_followed, load_discussion, load_memory
 from .reports import last_counts, save_report
 from .saving import Archive
 
@@ -125,7 +125,8 @@ class Store:
                 discussion = self._load(memory, post_id)
                 if discussion is not None:
                     memory.discussions[post_id] = discussion
-                    memory.maxitem = max(memory.maxitem or 0, discussion.tree.upto) or None
+                    upto = discussion.tree.upto
+                    memory.maxitem.known = max(memory.maxitem.known or 0, upto) or None
         return followed
 
     def _load_memory(self, memory: Memory) -> None:
@@ -135,18 +136,16 @@ class Store:
             logger.warning("What %s remembers is not as it was written: %s", self.path, exc)
 
     def _load(self, memory: Memory, post_id: int) -> Discussion | None:
-        tree = Tree(post_id, clock=memory.clock, newcomers=memory.newcomers)
+        discussion = Discussion(post_id, clock=memory.clock, newcomers=memory.newcomers)
         try:
-            discussion = load_tree(self.connection, tree)
+            found = load_discussion(self.connection, discussion)
         except ContradictionError as exc:
             logger.warning(
                 "What %s remembers of post %d contradicts itself (%s): reading it anew",
                 self.path, post_id, exc,
             )  # fmt: skip
             return None
-        if discussion is not None:
-            self.archive.loaded(tree)
-        return discussion
+        return discussion if found else None
 
     def _complain(self, exc: sqlite3.Error) -> None:
         """
