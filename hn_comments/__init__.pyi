@@ -24,6 +24,12 @@ from .errors import RateLimited as RateLimited
 from .errors import RedirectRefused as RedirectRefused
 from .errors import StillUnreadable as StillUnreadable
 from .errors import TooManyErrors as TooManyErrors
+from .events import Event as Event
+from .events import MemoryDropped as MemoryDropped
+from .events import PollBegan as PollBegan
+from .events import PollsLost as PollsLost
+from .events import Trouble as Trouble
+from .events import WorldChanged as WorldChanged
 from .models import Comment as Comment
 from .models import Count as Count
 from .models import Item as Item

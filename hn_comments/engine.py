@@ -9,20 +9,18 @@ not. `cli` imports this module only when there is something to run: aiohttp is s
 import asyncio
 import contextlib
 import dataclasses
-import logging
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 from .api import Session, URLFetcher
 from .errors import PollFailed
+from .events import Tell, Troubles
 from .memory import Memory
 from .models import PollReport, Progress, Settings
 from .poller import Poller
 from .stories import Poll, measure_progress
 from .tasks import stop_tasks
 
-
-logger = logging.getLogger(__name__)
 
 # Comments a minute in the demo, over its whole front page: as on a busy day.
 DEMO_RATE = 60.0
@@ -67,13 +65,17 @@ class Control:
 
 
 async def watch(
-    settings: Settings | None = None, *, control: Control | None = None
+    settings: Settings | None = None,
+    *,
+    control: Control | None = None,
+    on_event: Tell = lambda _: None,
 ) -> AsyncGenerator[PollReport]:
     """
-    Yield a report for each poll, as it ends.
+    Yield a report for each poll, as it ends; tell *on_event* what else happens.
 
     Polls go on while the caller is busy with a report, but at most `max_running` wait to be
     taken. Leaving the loop stops everything; use `contextlib.aclosing` to wait for that.
+    Events (see `hn_comments.events`) come in the loop's thread, when they happen.
 
     Raises:
         TooManyErrors: if as many polls in a row failed as the settings allow.
@@ -91,18 +93,17 @@ async def watch(
             demo = await stack.enter_async_context(Simulator(world))
             settings = dataclasses.replace(settings, api_url=demo.url)
         session = await stack.enter_async_context(Session(settings))
-        memory = Memory()
+        troubles = Troubles(on_event)
+        memory = Memory(troubles=troubles)
         history = None
         if settings.history is not None:
             from .history import History
 
-            history = await stack.enter_async_context(History(settings.history))
+            history = await stack.enter_async_context(History(settings.history, troubles))
 
         polls: list[Poll] = []
 
         def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
-            posts = describe_posts(settings)
-            logger.log(poller.outage.level, "Calculating comments for %s. (%d)", posts, number)
             fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
             one_poll = Poll(
                 fetcher, settings, memory=memory, number=number, skipped=skipped, history=history
@@ -110,7 +111,7 @@ async def watch(
             polls.append(one_poll)
             return deliver(one_poll, reports, polls)
 
-        poller = Poller(poll, settings)
+        poller = Poller(poll, settings, troubles)
         if control is not None:
             control.connect(poller, polls)
         running = asyncio.create_task(poller.run(), name="poller")
@@ -136,12 +137,3 @@ async def deliver(poll: Poll, reports: asyncio.Queue[PollReport | None], polls: 
     finally:
         polls.remove(poll)
     await reports.join()
-
-
-def describe_posts(settings: Settings) -> str:
-    """
-    Return what is polled, as in "top 5 stories" or "2 posts".
-    """
-    if settings.posts:
-        return f"{len(settings.posts)} post{'s' if len(settings.posts) > 1 else ''}"
-    return f"{settings.stories} {settings.limit} stories"

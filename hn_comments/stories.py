@@ -14,6 +14,7 @@ import async_timeout
 
 from .api import URLFetcher, parse_ids
 from .errors import HNCommentsError, MalformedItem, PollFailed
+from .events import Troubles
 from .memory import POST_MEMORY, Changes, Discussion, Memory, ask, find_changes
 from .models import Comment, PollReport, PostReport, Progress, Settings
 from .posts import Post
@@ -86,6 +87,7 @@ class Poll:
         finally:
             seconds = asyncio.get_running_loop().time() - start
             report = report_poll(self, error, failed=failed, started=started, seconds=seconds)
+            note_disputes(report, self.memory.troubles)
             try:
                 if self.history is not None:
                     await self.history.save(report, self.memory if self.remembers else None)
@@ -206,6 +208,22 @@ def report_poll(
         refused=poll.fetcher.refused_counter,
         comments=sort_comments(posts) if settings.comments or settings.live else (),
     )
+
+
+def note_disputes(report: PollReport, troubles: Troubles) -> None:
+    """
+    Note the posts of which Hacker News' own number is not what was counted.
+    """
+    for story in report.stories:
+        if story.disputed and story.count and story.item:
+            reason = (
+                f"counted {story.count.live} live comments,"
+                f" Hacker News says {story.item.descendants}"
+            )
+            troubles.note("descendants", reason, subject=story.id)
+        # A count that is not exact ends no dispute: it cannot be compared.
+        elif story.status == "exact":
+            troubles.end("descendants", story.id)
 
 
 def report_post(post: Post, error: str | None, memory: Memory) -> PostReport:

@@ -3,6 +3,7 @@ What several tests need: small worlds, a client for them, and waiting for condit
 """
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -15,8 +16,10 @@ import aiohttp
 from aioresponses import aioresponses
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
+from hn_comments.events import Event
 from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
+from hn_comments.output.sentences import say
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
@@ -107,6 +110,20 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Ear:
+    """Hears what the engine says, and knows how the command would word it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def sentences(self, least: int = logging.WARNING) -> list[str]:
+        """Return the sentences that are at least so loud."""
+        return [text for event in self.events for level, text in say(event) if level >= least]
 
 
 async def eventually(condition: Callable[[], object]) -> None:

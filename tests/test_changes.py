@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from hn_comments import Count, PollReport, Session, URLFetcher
+from hn_comments.events import Troubles
 from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
 
-from .support import MS, Clock, client, front_page, poll_once, thread
+from .support import MS, Clock, Ear, client, front_page, poll_once, thread
 
 
 # Real threads, as {"top": [ids], "items": {id: item}}; not part of the project.
@@ -44,7 +45,8 @@ class Watcher:
         self.world = simulator.world
         self.session = fetcher.session
         self.clock = Clock()
-        self.memory = Memory(self.clock)
+        self.ear = Ear()
+        self.memory = Memory(self.clock, troubles=Troubles(self.ear))
         self.lies: dict[str, list[Any]] = {}
 
     async def poll(self, *, seconds: float = 5, **settings: object) -> PollReport:
@@ -351,16 +353,16 @@ async def test_updates_are_only_a_hint() -> None:
         assert (await watcher.check()).stories[0].new == 1
 
 
-async def test_failing_updates_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failing_updates_are_a_warning() -> None:
     """Not an error of the poll."""
     async with watching(front_page(10)) as watcher:
         watcher.simulator.fail("updates", "null")
         report = await watcher.poll()
 
     assert report.status == "exact"
-    assert "Cannot see which items changed: updates.json: the answer is not an object" in (
-        caplog.messages
-    )
+    assert watcher.ear.sentences() == [
+        "Cannot see which items changed: updates.json: the answer is not an object"
+    ]
 
 
 async def test_lingering_updates_cost_little() -> None:

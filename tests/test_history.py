@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from hn_comments import HistoryError, Item, PollReport, Settings, URLFetcher
+from hn_comments.events import Troubles
 from hn_comments.history.database import migrate
 from hn_comments.history.schema import APPLICATION_ID, VERSION
 from hn_comments.history.store import History, Store
@@ -24,7 +25,7 @@ from hn_comments.models import State
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
-from .support import COMMAND, DEADLINE, MS, Clock, client, front_page
+from .support import COMMAND, DEADLINE, MS, Clock, Ear, client, front_page
 
 
 @pytest.fixture
@@ -33,13 +34,18 @@ def path(tmp_path: Path) -> str:
 
 
 async def poll(
-    fetcher: URLFetcher, path: str, *, clock: Clock | None = None, **settings: Any
+    fetcher: URLFetcher,
+    path: str,
+    *,
+    clock: Clock | None = None,
+    ear: Ear | None = None,
+    **settings: Any,
 ) -> PollReport:
     """Return what one run of one poll publishes."""
     reports: list[PollReport] = []
     chosen = Settings(**{"polls": 1, "history": path, **settings})
     fetcher.fetch_counter = 0
-    async with History(path) as history:
+    async with History(path, Troubles(ear or Ear())) as history:
         one = Poll(fetcher, chosen, memory=Memory(clock), number=1, history=history)
         await one.run(reports.append)
     (report,) = reports
@@ -409,20 +415,18 @@ def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
         "UPDATE trees SET unlisted = '[1]'",
     ],
 )
-async def test_memory_that_contradicts_itself_is_read_anew(
-    contradiction: str, path: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_memory_that_contradicts_itself_is_read_anew(contradiction: str, path: str) -> None:
     """There is a warning, the figures stay, and the file is well afterwards."""
+    second_run, third_run = Ear(), Ear()
     async with client(front_page(40)) as (_, fetcher):
         await poll(fetcher, path)
         query(path, contradiction)
-        again = await poll(fetcher, path)
-        said = caplog.text
-        caplog.clear()
-        third = await poll(fetcher, path)
+        again = await poll(fetcher, path, ear=second_run)
+        third = await poll(fetcher, path, ear=third_run)
 
+    (said,) = second_run.sentences()
     assert "contradicts itself" in said
-    assert caplog.text == ""
+    assert third_run.sentences() == []
     assert counts(again) == counts(third) == [(40, 0)]
     assert again.mode == "full"
     assert third.mode == "delta"
@@ -430,13 +434,14 @@ async def test_memory_that_contradicts_itself_is_read_anew(
 
 
 async def test_busy_file_is_a_warning_and_the_next_poll_writes_it_all(
-    path: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another process holds it for long, polls go on; nothing is lost."""
+    ear = Ear()
     monkeypatch.setattr("hn_comments.history.database.BUSY_TIMEOUT", 20 * MS)
     world = front_page(3)
     memory, reports = Memory(), list[PollReport]()
-    async with client(world) as (_, fetcher), History(path) as history:
+    async with client(world) as (_, fetcher), History(path, Troubles(ear)) as history:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             for number in (1, 2):
@@ -453,9 +458,9 @@ async def test_busy_file_is_a_warning_and_the_next_poll_writes_it_all(
     assert written == [(0,)]
     assert query(path, "SELECT comments FROM counts ORDER BY poll_id") == [(3,), (4,), (5,)]
     assert query(path, "SELECT count(*) FROM items") == [(5,)]
-    assert [record.message.partition(path)[2] for record in caplog.records] == [
+    assert [sentence.partition(path)[2] for sentence in ear.sentences()] == [
         ": database is locked; what is reported now is not in it until a later poll can write it",
-        " can be written again: it has all of the last 3 polls",
+        " can be written again: it has the 2 polls that were not in it",
     ]
 
 
@@ -574,7 +579,7 @@ class Process:
         return discussion
 
     def save(self) -> None:
-        assert self.store.save(self.report, self.memory)
+        assert self.store.save(self.report, self.memory) is None
 
 
 @pytest.fixture

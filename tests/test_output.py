@@ -13,7 +13,6 @@ from hn_comments.output.formats import (
     MAX_REASON,
     MAX_TITLE,
     STORY_FIELDS,
-    Disputes,
     format_cost,
     format_header,
     format_report,
@@ -210,19 +209,6 @@ def test_cost_of_a_poll() -> None:
     """What the server refused is said where there was any."""
     assert format_cost(poll()) == "> Calculating comments took 2.96 seconds and 244 fetches"
     assert format_cost(poll(refused=3)).endswith(" seconds and 244 fetches, 3 refused")
-
-
-def test_dispute_is_said_when_it_begins_and_ends() -> None:
-    """And not in between, nor because a count was not exact for a moment."""
-    agreed, disputed = post(), post(item=ITEM, count=Count(live=70), disputed=True)
-    disputes = Disputes()
-    course = [agreed, disputed, disputed, post(count=PARTIAL), disputed, agreed, agreed, disputed]
-
-    said = [list(disputes.changes(poll(story))) for story in course]
-
-    begin = ["Post 8863: counted 70 live comments, Hacker News says 71"]
-    end = ["Post 8863: Hacker News now says what was counted"]
-    assert said == [[], begin, [], [], [], end, [], begin]
 
 
 def test_json_lines() -> None:

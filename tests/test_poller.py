@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from hn_comments import PollFailed, Settings, TooManyErrors
+from hn_comments.events import Troubles
 from hn_comments.models import PollError
 from hn_comments.poller import MAX_ERRORS_KEPT, Poller
 
-from .support import DEADLINE, MS, eventually
+from .support import DEADLINE, MS, Ear, eventually
 
 
 class FakePoll:
@@ -83,18 +84,18 @@ async def test_starts_keep_to_the_grid() -> None:
     assert min(seconds % (20 * MS) for seconds in late[-10:]) < 10 * MS
 
 
-async def test_slow_polls_overlap_up_to_a_bound(caplog: pytest.LogCaptureFixture) -> None:
+async def test_slow_polls_overlap_up_to_a_bound() -> None:
     """At most two at once; ticks beyond that are skipped, and counted."""
-    poll = FakePoll(seconds=70 * MS)
-    polling = poller(poll, polls=5)
+    poll, ear = FakePoll(seconds=70 * MS), Ear()
+    polling = Poller(poll, Settings(period=20 * MS, polls=5), Troubles(ear))
 
     await run(polling)
 
     assert poll.most_running == 2
     assert polling.skipped >= 2
     assert poll.skipped[-1] == polling.skipped
-    warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    assert warnings == ["Skipped a poll, 2 polls are still running (1 skipped so far)"]
+    first = "Skipped a poll, 2 polls are still running (1 skipped so far)"
+    assert ear.sentences() == [first]
     # Also after skipping, polls start on the grid.
     ticks = [(start - poll.starts[0]) / (20 * MS) for start in poll.starts]
     assert all(tick % 1 < 0.9 for tick in ticks)
@@ -190,18 +191,17 @@ async def test_errors_never_stop_and_stay_bounded() -> None:
     assert not messages & {"failure 150", "failure 1"}
 
 
-async def test_unexpected_errors_are_collected_too(caplog: pytest.LogCaptureFixture) -> None:
+async def test_unexpected_errors_are_collected_too() -> None:
     """A bug in a poll is an error like any other; the loop survives it."""
+    ear = Ear()
 
     async def poll(number: int, _skipped: int) -> None:
         if number == 1:
             raise ZeroDivisionError("oops")
 
-    polling = Poller(poll, Settings(period=20 * MS, polls=2))
-    with caplog.at_level(logging.ERROR):
-        await run(polling)
+    await run(Poller(poll, Settings(period=20 * MS, polls=2), Troubles(ear)))
 
-    assert "Poll 1 failed: oops" in caplog.messages
+    assert ear.sentences(logging.ERROR) == ["Poll 1 failed: oops (next poll in 1 second)"]
 
 
 async def test_polls_are_named_tasks() -> None:

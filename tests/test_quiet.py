@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import selectors
 from collections.abc import Callable, Coroutine
 from itertools import pairwise
@@ -12,10 +13,12 @@ import pytest
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
 from hn_comments.engine import watch
 from hn_comments.errors import BadStatus, ConnectionFailed, FetchTimeout, NotJSON
+from hn_comments.events import Troubles
 from hn_comments.memory.memory import Memory
-from hn_comments.poller import MAX_DISTANCE, Poller, describe
+from hn_comments.output.sentences import describe
+from hn_comments.poller import MAX_DISTANCE, Poller, PollFunction
 
-from .support import MS, Clock, client, front_page, poll_once
+from .support import MS, Clock, Ear, client, front_page, poll_once
 
 
 HOUR = 3600.0
@@ -53,6 +56,11 @@ def run_hasty(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
+async def hasty_poller(poll: PollFunction, settings: Settings, ear: Ear) -> None:
+    """Run a poller that takes the loop's time for the time of day."""
+    await Poller(poll, settings, Troubles(ear, asyncio.get_running_loop().time)).run()
+
+
 async def refuse(path: str) -> bytes:
     raise ConnectionFailed(path, "cannot connect to 127.0.0.1:9: Connection refused")
 
@@ -77,11 +85,11 @@ async def talk_nonsense(path: str) -> bytes:
 Answer = Callable[[str], Coroutine[Any, Any, bytes]]
 
 
-async def an_hour(settings: Settings, reports: list[PollReport]) -> None:
+async def an_hour(settings: Settings, reports: list[PollReport], ear: Ear) -> None:
     """Watch for an hour of the loop's time."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(HOUR):
-            async for report in watch(settings):
+            async for report in watch(settings, on_event=ear):
                 reports.append(report)  # noqa: PERF401 - they are wanted after the timeout, too
 
 
@@ -102,7 +110,7 @@ FAILURES = [refuse, hang, break_down, ask_for_less, talk_nonsense]
     ],
 )
 def test_hour_without_the_api_is_a_few_lines(
-    answer: Answer, period: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    answer: Answer, period: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is wrong with it, and however short the period is."""
 
@@ -110,37 +118,37 @@ def test_hour_without_the_api_is_a_few_lines(
         return await answer(path)
 
     monkeypatch.setattr(Session, "get", get)
-    caplog.set_level("INFO", logger="hn_comments")
     reports: list[PollReport] = []
+    ear = Ear()
 
-    run_hasty(an_hour(Settings(period=period, max_errors=0), reports))
+    run_hasty(an_hour(Settings(period=period, max_errors=0), reports, ear))
 
+    lines = ear.sentences(logging.INFO)
     assert 1 < len(reports) < 200
     assert {report.status for report in reports} == {"failed"}
-    assert len([m for m in caplog.messages if " failed: " in m]) == 1
+    assert len([line for line in lines if " failed: " in line]) == 1
     # The command line adds what the first failed poll took.
-    assert len(caplog.messages) + 1 <= MAX_LINES
+    assert len(lines) + 1 <= MAX_LINES
 
 
 @pytest.mark.parametrize("failures", [1, 12])
-def test_recovery_is_said_with_its_length(failures: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_recovery_is_said_with_its_length(failures: int) -> None:
     """The first failure, and the end with the number of them; nothing between."""
 
     async def poll(number: int, _skipped: int) -> None:
         if number <= failures:
             raise PollFailed(f"failure {number}")
 
-    caplog.set_level("WARNING")
-    settings = Settings(period=5, max_errors=0, polls=failures + 2)
-    run_hasty(Poller(poll, settings).run())
+    settings, ear = Settings(period=5, max_errors=0, polls=failures + 2), Ear()
+    run_hasty(hasty_poller(poll, settings, ear))
 
-    ends = {1: "1 failed poll in 5 seconds", 12: "12 failed polls in 30 minutes"}
+    ends = {1: "1 failed poll in 5 seconds", 12: "12 failed polls in 8 minutes"}
     expected = f"The API answers again, after {ends[failures]}"
-    assert caplog.messages == ["Poll 1 failed: failure 1", expected]
+    assert ear.sentences() == ["Poll 1 failed: failure 1 (next poll in 5 seconds)", expected]
 
 
 def test_failing_polls_grow_apart_on_the_grid() -> None:
-    """Two soon, then at doubled distances up to five minutes; after a success as before."""
+    """Two soon, then at doubled distances up to a minute; after a success as before."""
     starts: list[float] = []
 
     async def poll(number: int, _skipped: int) -> None:
@@ -151,20 +159,21 @@ def test_failing_polls_grow_apart_on_the_grid() -> None:
     run_hasty(Poller(poll, Settings(period=5, max_errors=0, polls=15)).run())
 
     apart = [later - start for start, later in pairwise(starts)]
-    expected = [5, 5, 10, 20, 40, 80, 160, 300, 300, 300, 300, 300, 5, 5]
+    expected = [5, 5, 10, 20, 40, 60, 60, 60, 60, 60, 60, 60, 5, 5]
     assert apart == pytest.approx(expected, abs=0.5)
     assert max(apart) <= MAX_DISTANCE + 0.5
 
 
-def test_chronic_skipping_is_one_trouble(caplog: pytest.LogCaptureFixture) -> None:
+def test_chronic_skipping_is_one_trouble() -> None:
     """Said when it begins, and when no tick was skipped for minutes."""
 
     async def poll(number: int, _skipped: int) -> None:
         await asyncio.sleep(13 if number < 100 else 1)
 
-    run_hasty(Poller(poll, Settings(period=5, polls=200)).run())
+    ear = Ear()
+    run_hasty(hasty_poller(poll, Settings(period=5, polls=200), ear))
 
-    first, last = [message for message in caplog.messages if "skipped so far" in message]
+    first, last = ear.sentences()
     assert first == "Skipped a poll, 2 polls are still running (1 skipped so far)"
     assert last.startswith("Polls start on time again (")
 
@@ -184,16 +193,17 @@ def test_length_of_time(seconds: float, words: str) -> None:
     assert describe(seconds) == words
 
 
-async def test_updates_are_missed_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_updates_are_missed_once() -> None:
     """A warning when they cannot be read, and one when they can again."""
     async with client(front_page(1), retries=0) as (simulator, fetcher):
         simulator.fail("updates", "500", times=3)
-        memory = Memory()
+        ear = Ear()
+        memory = Memory(troubles=Troubles(ear))
         for _ in range(5):
             report = await poll_once(fetcher, memory=memory)
             assert report.status == "exact"
 
-    begin, end = caplog.messages
+    begin, end = ear.sentences()
     assert begin.startswith("Cannot see which items changed: updates.json: HTTP 500")
     assert end == "What changed can be seen again, after 3 polls without"
 

@@ -2,7 +2,6 @@
 Open the history file: ours, sound and of this version, or refused before it is touched.
 """
 
-import logging
 import os
 import sqlite3
 from pathlib import Path
@@ -10,8 +9,6 @@ from pathlib import Path
 from ..errors import HistoryError
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION
 
-
-logger = logging.getLogger(__name__)
 
 # Seconds to wait for another process that writes. Its transactions take milliseconds; only
 # the first of a large memory, or a slow disk, takes longer than a blink.

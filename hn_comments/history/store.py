@@ -12,7 +12,6 @@ kept, and the next poll writes it all.
 import asyncio
 import dataclasses
 import gc
-import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,6 +20,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ..events import Event, MemoryDropped, PollsLost, Tell, Troubles
 from ..memory import Discussion, Memory
 from ..models import PollReport, utc_time
 from .database import explain, is_damage, open_database
@@ -28,8 +28,6 @@ from .loading import ContradictionError, find_followed, load_discussion, load_me
 from .reports import last_counts, save_report
 from .saving import Archive
 
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -40,19 +38,19 @@ MAX_WAITING = 1000
 
 class Store:
     """
-    The open file, for the one thread that uses it.
+    The open file, for the one thread that uses it; *tell* is called there.
 
     Raises:
         HistoryError: if the file cannot be used.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, tell: Tell = lambda _: None) -> None:
         self.path = path
+        self.tell = tell
         self.connection = open_database(path)
         self.archive = Archive(self.connection)
-        # What could not be written yet, and since when that is so.
+        # Reports that could not be written yet, and how many were given up.
         self.waiting: deque[PollReport] = deque(maxlen=MAX_WAITING)
-        self.failures = 0
         self.lost = 0
         self.damage: sqlite3.Error | None = None
         self._opened = True
@@ -60,9 +58,9 @@ class Store:
     def close(self) -> None:
         self.connection.close()
 
-    def save(self, report: PollReport | None, memory: Memory | None) -> bool:
+    def save(self, report: PollReport | None, memory: Memory | None) -> sqlite3.Error | None:
         """
-        Write a report, whatever waits, and what *memory* learned; return whether it is written.
+        Write a report, those that wait, and what *memory* learned; return why that failed, if so.
 
         Nobody else may use the memory meanwhile.
         """
@@ -78,11 +76,10 @@ class Store:
                 if memory is not None and self.waiting:
                     self.archive.save(memory, utc_time(self.waiting[-1].started))
         except sqlite3.Error as exc:
-            self._complain(exc)
-            return False
+            return exc
         self.archive.committed()
-        self._recover()
-        return True
+        self.waiting.clear()
+        return None
 
     def recall(
         self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
@@ -108,7 +105,7 @@ class Store:
                 # Nor is it written any more: that could cost what is still sound.
                 self.damage = exc
                 raise explain(self.path, exc) from exc
-            logger.warning("Cannot read %s: %s; reading everything anew", self.path, exc)
+            self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
 
     def _recall_trees(self, memory: Memory, ids: Collection[int], follow: float) -> Sequence[int]:
         """
@@ -133,40 +130,16 @@ class Store:
         try:
             load_memory(self.connection, memory)
         except ContradictionError as exc:
-            logger.warning("What %s remembers is not as it was written: %s", self.path, exc)
+            self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
 
     def _load(self, memory: Memory, post_id: int) -> Discussion | None:
         discussion = Discussion(post_id, clock=memory.clock, newcomers=memory.newcomers)
         try:
             found = load_discussion(self.connection, discussion)
         except ContradictionError as exc:
-            logger.warning(
-                "What %s remembers of post %d contradicts itself (%s): reading it anew",
-                self.path, post_id, exc,
-            )  # fmt: skip
+            self.tell(MemoryDropped(path=self.path, post=post_id, reason=str(exc)))
             return None
         return discussion if found else None
-
-    def _complain(self, exc: sqlite3.Error) -> None:
-        """
-        Say the first failure in a row; the others are counted.
-        """
-        self.failures += 1
-        if self.failures == 1:
-            logger.warning(
-                "Cannot write to %s: %s; what is reported now is not in it until a later poll"
-                " can write it",
-                self.path, exc,
-            )  # fmt: skip
-
-    def _recover(self) -> None:
-        if self.failures:
-            logger.warning(
-                "%s can be written again: it has all of the last %d polls%s",
-                self.path, len(self.waiting), f", and lacks {self.lost} before" * (self.lost > 0),
-            )  # fmt: skip
-        self.failures = self.lost = 0
-        self.waiting.clear()
 
 
 class History:
@@ -174,8 +147,9 @@ class History:
     The file *path*, for the event loop. Use it as an asynchronous context manager.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, troubles: Troubles | None = None) -> None:
         self.path = path
+        self.troubles = troubles or Troubles()
         self._store: Store | None = None
         self._memory: Memory | None = None
         # One thread: SQLite connections dislike others, and one write waits for another.
@@ -189,7 +163,12 @@ class History:
             HistoryError: if it cannot be used.
         """
         try:
-            self._store = await self._call(Store, self.path)
+            loop = asyncio.get_running_loop()
+
+            def tell(event: Event) -> None:
+                loop.call_soon_threadsafe(self.troubles.tell, event)
+
+            self._store = await self._call(Store, self.path, tell)
         finally:
             if self._store is None:
                 self._thread.shutdown(wait=False)
@@ -203,11 +182,10 @@ class History:
     ) -> None:
         store = self.store
         try:
-            if store.waiting and not await self._call(store.save, None, self._memory):
-                logger.warning(
-                    "%s lacks the last %d polls: it could not be written",
-                    self.path, len(store.waiting),
-                )  # fmt: skip
+            error = await self._call(store.save, None, self._memory) if store.waiting else None
+            if error is not None:
+                lost = len(store.waiting) + store.lost
+                self.troubles.tell(PollsLost(path=self.path, polls=lost))
         finally:
             try:
                 await self._call(store.close)
@@ -235,7 +213,14 @@ class History:
         Where it cannot be written there is a warning, and the next poll writes it all.
         """
         self._memory = memory
-        await self._call(self.store.save, report, memory)
+        error = await self._call(self.store.save, report, memory)
+        if error is not None:
+            self.troubles.note("history", str(error), subject=self.path)
+            return
+        self.troubles.end("history", self.path)
+        if self.store.lost:
+            self.troubles.tell(PollsLost(path=self.path, polls=self.store.lost))
+            self.store.lost = 0
 
     async def _call(self, function: Callable[..., T], *args: Any) -> T:
         """

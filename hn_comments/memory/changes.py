@@ -14,7 +14,6 @@ Three cheap questions do it (https://github.com/HackerNews/API#live-data):
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -26,8 +25,6 @@ from ..tasks import MAX_TASKS, gather_or_stop
 from .discussion import Discussion
 from .memory import Memory
 
-
-logger = logging.getLogger(__name__)
 
 # Ids in `updates` that are looked at: the real site has some 40, and it is only a hint.
 MAX_UPDATED = 1000
@@ -90,13 +87,9 @@ async def _fetch_updates(fetcher: URLFetcher, memory: Memory) -> tuple[int, ...]
             raise MalformedItem(path, "the answer is not an object")
         ids = parse_ids(path, updates.get("items"))[:MAX_UPDATED]
     except UNREADABLE as exc:
-        level = logging.DEBUG if memory.blind else logging.WARNING
-        logger.log(level, "Cannot see which items changed: %s", exc)
-        memory.blind += 1
+        memory.troubles.note("updates", str(exc))
         return ()
-    if memory.blind:
-        logger.warning("What changed can be seen again, after %d polls without", memory.blind)
-        memory.blind = 0
+    memory.troubles.end("updates")
     return ids
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ..errors import HNCommentsError
+from ..events import Troubles, WorldChanged
 from ..models import Item
 from .answers import YOUTH
 from .discussion import Discussion
@@ -37,8 +38,11 @@ class Memory:
     All that is known, over all polls.
     """
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, clock: Callable[[], float] | None = None, *, troubles: Troubles | None = None
+    ) -> None:
         self.clock = clock or steady_clock()
+        self.troubles = troubles or Troubles()
         self.turn = asyncio.Lock()
         self.discussions: dict[int, Discussion] = {}
         self.last_counts: dict[int, int] = {}
@@ -47,14 +51,12 @@ class Memory:
         self.updates = Updates()
         self.newcomers = Newcomers()
         self.polled_at: float | None = None
-        # Polls in a row that could not read `updates`.
-        self.blind = 0
 
     def without_trees(self) -> "Memory":
         """
         Return a memory that knows the last counts, and keeps them, but no tree.
         """
-        memory = Memory(self.clock)
+        memory = Memory(self.clock, troubles=self.troubles)
         memory.last_counts = self.last_counts
         return memory
 
@@ -104,7 +106,7 @@ class Memory:
         if verdict == "denied":
             return f"new comments may be missing: maxitem.json: it went from {last} to {claimed}"
         if verdict == "another world":
-            logger.warning("The largest id went from %s to %d: reading everything", last, claimed)
+            self.troubles.tell(WorldChanged(reason=f"the largest id went from {last} to {claimed}"))
             for discussion in self.discussions.values():
                 discussion.tree.upto = 0
         self._read_since(choose_start(known, wanted), known, wanted, first=last is None)

@@ -29,9 +29,6 @@ MAX_TITLE = 300
 # Characters of a reason: what matters stands at its beginning.
 MAX_REASON = 200
 
-# Disputes that are remembered: twice as many as a list has stories.
-MAX_DISPUTES = 1000
-
 # Before each line of a comment's text, so that it cannot pass for one of ours.
 INDENT = "    "
 
@@ -123,35 +120,6 @@ def format_cost(report: PollReport) -> str:
         f"> Calculating comments took {report.seconds:.2f} seconds and {report.fetches} fetches"
         f"{refused}"
     )
-
-
-class Disputes:
-    """
-    Says when Hacker News' own number begins to differ from ours, and when that ends.
-    """
-
-    def __init__(self) -> None:
-        # The posts that are disputed, the latest last.
-        self._posts: dict[int, None] = {}
-
-    def changes(self, report: PollReport) -> Iterator[str]:
-        """
-        Yield a sentence for each dispute that began or ended with *report*.
-        """
-        for story in report.stories:
-            if story.disputed and story.id not in self._posts and story.count and story.item:
-                yield (
-                    f"Post {story.id}: counted {story.count.live} live comments,"
-                    f" Hacker News says {story.item.descendants}"
-                )
-                self._posts[story.id] = None
-            # A count that is not exact ends no dispute: it cannot be compared.
-            elif not story.disputed and story.status == "exact" and story.id in self._posts:
-                del self._posts[story.id]
-                yield f"Post {story.id}: Hacker News now says what was counted"
-        # Stories that left the list in the middle of a dispute are forgotten, the oldest first.
-        for story_id in list(self._posts)[:-MAX_DISPUTES]:
-            del self._posts[story_id]
 
 
 def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
