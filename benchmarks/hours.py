@@ -98,7 +98,7 @@ class Saved:
         self.store.recall(memory, ids, **kwargs)
 
     async def save(self, report: PollReport, memory: Memory | None) -> None:
-        assert self.store.save(report, memory) is None
+        self.store.save([report], [report], memory)
 
 
 async def hour(stories: int, period: float, *, path: str | None = None) -> tuple[int, int]:

@@ -8,12 +8,11 @@ what cannot be read is named, never guessed.
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 
 from .api import URLFetcher
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, StillUnreadable
-from .memory import MAX_NODES, NOTHING, Discussion, Newcomers
+from .memory import MAX_NODES, NOTHING, Discussion, Newcomers, SteadyClock
 from .models import Count, OnError, State
 from .tasks import MAX_TASKS, gather_or_stop
 
@@ -43,7 +42,7 @@ async def count_comments(
         FetchError, MalformedItem: if the post, or with "cancel" any comment, is unreadable.
         FetchLimitExceeded, RateLimited: as `URLFetcher.fetch`.
     """
-    discussion = Discussion(post_id, clock=time.monotonic, newcomers=Newcomers())
+    discussion = Discussion(post_id, clock=SteadyClock(), newcomers=Newcomers())
     return await count_discussion(fetcher, discussion, on_error=on_error)
 
 

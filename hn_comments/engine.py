@@ -9,7 +9,7 @@ not. `cli` imports this module only when there is something to run: aiohttp is s
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from .api import Session, URLFetcher
@@ -32,9 +32,20 @@ DEMO_SEED = 20
 class Control:
     """
     What can be asked of a `watch` while it runs, in its own event loop.
+
+    With a history, what was not told is told by its next run: *told* returns the number of the
+    last poll whose report has reached its reader (by default the last one that was taken), and
+    *drain* waits for that at the end.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        told: Callable[[], int] | None = None,
+        drain: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.told = told
+        self.drain = drain
         self._poller: Poller | None = None
         self._stopped = False
         self._polls: list[Poll] = []
@@ -82,9 +93,10 @@ async def watch(
         BadProxy: if the environment names a proxy that cannot be used.
         HistoryError: if the history file cannot be used.
     """
-    settings = settings or Settings()
+    settings, control = settings or Settings(), control or Control()
     # Bounded by the poller: a poll has not ended before its report was taken.
     reports: asyncio.Queue[PollReport | None] = asyncio.Queue()
+    taken = 0
     async with contextlib.AsyncExitStack() as stack:
         if settings.demo:
             from .simulator import Simulator, World
@@ -99,7 +111,10 @@ async def watch(
         if settings.history is not None:
             from .history import History
 
-            history = await stack.enter_async_context(History(settings.history, troubles))
+            told = control.told or (lambda: taken)
+            history = await stack.enter_async_context(
+                History(settings.history, troubles, api_url=settings.api_url, told=told)
+            )
 
         polls: list[Poll] = []
 
@@ -112,17 +127,19 @@ async def watch(
             return deliver(one_poll, reports, polls)
 
         poller = Poller(poll, settings, troubles)
-        if control is not None:
-            control.connect(poller, polls)
+        control.connect(poller, polls)
         running = asyncio.create_task(poller.run(), name="poller")
         running.add_done_callback(lambda _: reports.put_nowait(None))
         try:
             while (report := await reports.get()) is not None:
                 yield report
+                taken = report.poll
                 reports.task_done()
             await running
         finally:
             await stop_tasks([running])
+            if control.drain is not None:
+                await control.drain()
 
 
 async def deliver(poll: Poll, reports: asyncio.Queue[PollReport | None], polls: list[Poll]) -> None:

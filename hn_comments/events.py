@@ -88,7 +88,28 @@ class PollsLost:
     polls: int
 
 
-Event = PollBegan | Trouble | WorldChanged | MemoryDropped | PollsLost
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryMoved:
+    """
+    The history file *path* was moved, replaced or deleted: what is there now is used, or made.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTold:
+    """
+    The program ends, and so much *news* (counts and comments) has reached nobody.
+
+    The next run with the history file *path* tells it.
+    """
+
+    path: str
+    news: int
+
+
+Event = PollBegan | Trouble | WorldChanged | MemoryDropped | PollsLost | HistoryMoved | NotTold
 
 Tell = Callable[[Event], object]
 

@@ -180,11 +180,12 @@ class PostReport:
     """
     What one poll found out about one post. *count* is None where the post was unreadable.
 
-    *rank* is None for a post that has left the list. *disputed* says that Hacker News' own
-    number differs from an exact count, and that this is not just a moment's delay.
-    *last_hour* is how many of the comments were written in the hour before the poll, *hours*
-    how many in each hour since the post was (the last 48 at most, the newest last; only with
-    `Settings.live`).
+    *rank* is None for a post that has left the list. *new* is counted from what was last told;
+    *shown* says whether this is told, and not left out as the settings ask. *disputed* says that
+    Hacker News' own number differs from an exact count, and that this is not just a moment's
+    delay. *last_hour* is how many of the comments were written in the hour before the poll,
+    *hours* how many in each hour since the post was (the last 48 at most, the newest last; only
+    with `Settings.live`).
     """
 
     rank: int | None
@@ -193,6 +194,7 @@ class PostReport:
     count: Count | None
     new: int | None
     error: str | None
+    shown: bool = True
     disputed: bool = False
     last_hour: int | None = None
     hours: tuple[int, ...] = ()
@@ -202,6 +204,20 @@ class PostReport:
         if self.count is None:
             return "failed"
         return "exact" if self.count.exact else "partial"
+
+    @property
+    def exact_comments(self) -> int | None:
+        """
+        How many comments there are, if that is known exactly.
+        """
+        return self.count.comments if self.count and self.count.exact else None
+
+    @property
+    def state(self) -> State | None:
+        """
+        What the post itself is: live, dead or deleted; None if it could never be read.
+        """
+        return self.item.state if self.item else None
 
     @property
     def link(self) -> str:
@@ -261,6 +277,13 @@ class PollReport:
         if self.failed or found == {"failed"}:
             return "failed"
         return "exact" if self.error is None and found <= {"exact"} else "partial"
+
+    @property
+    def news(self) -> int:
+        """
+        How many counts and comments there are in it that were not told before.
+        """
+        return sum(story.shown and story.new != 0 for story in self.stories) + len(self.comments)
 
     @property
     def errors(self) -> tuple[str, ...]:

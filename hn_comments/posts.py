@@ -4,7 +4,6 @@ One post in one poll: its count, the proof of it, and what is reported.
 
 import logging
 import math
-from dataclasses import replace
 
 from .api import URLFetcher
 from .comments import count_discussion
@@ -139,28 +138,21 @@ class Post:
             return Count.total([known, Count(unread=1, reason=error)])
         return self.result if isinstance(self.result, Count) else None
 
-    def report(self, error: str | None, last_count: int | None) -> PostReport:
+    def report(self, error: str | None) -> PostReport:
         """
         Say what is known, at the end of a poll that *error* may have cut short.
         """
         discussion, count = self.discussion, self.so_far(error)
-        report = PostReport(
+        return PostReport(
             rank=self.rank,
             id=self.id,
             item=discussion.item,
             count=count,
             new=None,
             error=str(self.result or error) if count is None else count.error,
-        )
-        if count is None:
-            return report
-        exact = count.exact
-        return replace(
-            report,
-            new=count.comments - last_count if exact and last_count is not None else None,
-            disputed=exact and self._is_disputed,
-            last_hour=count_written(discussion, HOUR),
-            hours=count_hourly(discussion, MAX_HOURS) if self.settings.live else (),
+            disputed=count is not None and count.exact and self._is_disputed,
+            last_hour=None if count is None else count_written(discussion, HOUR),
+            hours=count_hourly(discussion, MAX_HOURS) if count and self.settings.live else (),
         )
 
 
@@ -170,7 +162,7 @@ def count_written(discussion: Discussion, seconds: float) -> int:
     """
     written = [*discussion.tree.created()]
     # Where the clock here is behind, the last comment knows better.
-    now = max([discussion.clock(), *written])
+    now = max([discussion.clock.wall(), *written])
     return sum(created > now - seconds for created in written)
 
 
@@ -178,7 +170,7 @@ def count_hourly(discussion: Discussion, most: int) -> tuple[int, ...]:
     """
     Return how many were written in each hour since the post was, the last *most* hours.
     """
-    now = discussion.clock()
+    now = discussion.clock.wall()
     born = discussion.item.time if discussion.item and discussion.item.time else now
     hours = [0] * max(1, min(most, math.ceil((now - born) / HOUR)))
     for created in discussion.tree.created():

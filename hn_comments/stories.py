@@ -7,16 +7,16 @@ poll timeout, or a cancellation from outside. Unfinished posts are then lower bo
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import async_timeout
 
 from .api import URLFetcher, parse_ids
-from .errors import HNCommentsError, MalformedItem, PollFailed
+from .errors import UNREADABLE, HNCommentsError, MalformedItem, PollFailed
 from .events import Troubles
 from .memory import POST_MEMORY, Changes, Discussion, Memory, ask, find_changes
-from .models import Comment, PollReport, PostReport, Progress, Settings
+from .models import Comment, PollReport, PostReport, Progress, Settings, State
 from .posts import Post
 from .tasks import gather_or_stop
 
@@ -53,6 +53,9 @@ class Poll:
         # In the order of the list; None until there is a list.
         self.posts: list[Post] | None = None
         self.changes = Changes("full")
+        # What is wrong with the story list, and comments that an earlier run did not tell.
+        self.problem: str | None = None
+        self.untold: list[Comment] = []
         # When its turn came, by the loop's clock.
         self.start: float | None = None
 
@@ -84,6 +87,10 @@ class Poll:
         except HNCommentsError as exc:
             error = str(exc)
             failed = isinstance(exc, PollFailed)
+        except Exception as exc:
+            # A bug; its traceback ends with the poll, and what was counted is reported.
+            error, failed = f"{type(exc).__name__}: {exc}", True
+            raise
         finally:
             seconds = asyncio.get_running_loop().time() - start
             report = report_poll(self, error, failed=failed, started=started, seconds=seconds)
@@ -102,15 +109,31 @@ class Poll:
         discussions = await self._look_around()
         upto = self.memory.maxitem.known or 0
         old = self.memory.choose_old(discussions, self.settings.refresh)
-        await gather_or_stop(
-            [
-                asyncio.create_task(
-                    post.count(self.changes, upto=upto, old=post.id in old),
-                    name=f"poll {self.number} post {post.id}",
-                )
-                for post in self.posts or ()
-            ]
-        )
+        counting = [
+            asyncio.create_task(
+                post.count(self.changes, upto=upto, old=post.id in old),
+                name=f"poll {self.number} post {post.id}",
+            )
+            for post in self.posts or ()
+        ]
+        telling = [asyncio.create_task(self._read_untold(i)) for i in [*self.memory.untold]]
+        await gather_or_stop([*counting, *telling])
+
+    async def _read_untold(self, item_id: int) -> None:
+        """
+        Read a new comment that an earlier run found, and told nobody.
+        """
+        if not self.settings.comments:
+            return
+        try:
+            item = await self.fetcher.fetch_item(item_id)
+        except UNREADABLE:
+            return  # The next poll tries again.
+        story = self.memory.untold.pop(item_id)
+        if item is not None and item.state is State.LIVE:
+            post = self.memory.discussions.get(story)
+            title = post.item.title if post and post.item else None
+            self.untold.append(Comment(item=item, story=story, title=title, parent_by=None))
 
     async def _look_around(self) -> Sequence[Discussion]:
         """
@@ -141,7 +164,12 @@ class Poll:
             # What the real API says to a path that it does not know.
             url = self.settings.api_url
             raise MalformedItem(path, f"the answer of {url} is null: is the /v0 missing?")
+        if isinstance(answer, list) and None in answer:
+            self.problem = f"{path}: {answer.count(None)} of the ids are null"
+            answer = [item_id for item_id in answer if item_id is not None]
         ids = parse_ids(path, answer)
+        if not ids:
+            raise MalformedItem(path, "the list is empty")
         return list(dict.fromkeys(ids))[: self.settings.limit]
 
     async def _open(self, ids: Sequence[int]) -> Sequence[Discussion]:
@@ -204,9 +232,9 @@ def report_poll(
         changed=sum(len(post.discussion.tree.reading.changed) for post in posts),
         drift=sum(post.drift for post in posts),
         failed=failed or poll.posts is None,
-        error=error,
+        error=error or poll.problem,
         refused=poll.fetcher.refused_counter,
-        comments=sort_comments(posts) if settings.comments or settings.live else (),
+        comments=sort_comments(poll) if settings.comments or settings.live else (),
     )
 
 
@@ -228,21 +256,21 @@ def note_disputes(report: PollReport, troubles: Troubles) -> None:
 
 def report_post(post: Post, error: str | None, memory: Memory) -> PostReport:
     """
-    Say what a poll found about one post, and remember its count for the next one.
+    Say what a poll found about one post, and note that as told if it is to be.
     """
-    story = post.report(error, memory.last_counts.get(post.id))
-    if story.count is not None and story.count.exact:
-        memory.note_count(post.id, story.count.comments)
+    story = memory.told.judge(post.report(error), post.settings)
+    if story.shown:
+        memory.told.note(story, least=2 * len(memory.discussions))
     return story
 
 
-def sort_comments(posts: Iterable[Post]) -> tuple[Comment, ...]:
+def sort_comments(poll: Poll) -> tuple[Comment, ...]:
     """
-    Return the comments that are new in *posts*, the oldest first.
+    Return the comments that are new in a poll, the oldest first.
     """
     # One post can be a comment of another: what is new there is told once, by the first.
-    comments: dict[int, Comment] = {}
-    for post in posts:
+    comments = {comment.item.id: comment for comment in poll.untold}
+    for post in poll.posts or ():
         for comment in post.comments:
             comments.setdefault(comment.item.id, comment)
     return tuple(comments[item_id] for item_id in sorted(comments))

@@ -111,6 +111,9 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
+    def wall(self) -> float:
+        return self.now
+
 
 class Ear:
     """Hears what the engine says, and knows how the command would word it."""

@@ -10,7 +10,7 @@ import pytest
 from yarl import URL
 
 from hn_comments import PollReport, Session, Settings, URLFetcher
-from hn_comments.history.store import History
+from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
 from hn_comments.models import OnError
 from hn_comments.simulator import World

@@ -74,7 +74,7 @@ class InlineHistory:
         self.store.recall(memory, ids, **kwargs)
 
     async def save(self, report: PollReport, memory: Memory | None) -> None:
-        assert self.store.save(report, memory) is None
+        self.store.save([report], [report], memory)
 
 
 class Histories(RuleBasedStateMachine):

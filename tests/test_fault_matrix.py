@@ -12,7 +12,7 @@ from hn_comments import Count, PollFailed, PollReport, Session, Settings, URLFet
 from hn_comments.api import fetcher as fetcher_module
 from hn_comments.api import pacer as pacer_module
 from hn_comments.api import retry as retry_module
-from hn_comments.history.store import History
+from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
 from hn_comments.models import OnError
 from hn_comments.simulator import FAULTS, Simulator, World

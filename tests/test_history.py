@@ -6,6 +6,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +17,9 @@ import pytest
 from hn_comments import HistoryError, Item, PollReport, Settings, URLFetcher
 from hn_comments.events import Troubles
 from hn_comments.history.database import migrate
+from hn_comments.history.history import History
 from hn_comments.history.schema import APPLICATION_ID, VERSION
-from hn_comments.history.store import History, Store
+from hn_comments.history.store import Store
 from hn_comments.memory.discussion import Discussion
 from hn_comments.memory.memory import Memory
 from hn_comments.memory.pending import Wait
@@ -25,7 +27,7 @@ from hn_comments.models import State
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
-from .support import COMMAND, DEADLINE, MS, Clock, Ear, client, front_page
+from .support import COMMAND, DEADLINE, MS, Clock, Ear, client, eventually, front_page
 
 
 @pytest.fixture
@@ -39,13 +41,14 @@ async def poll(
     *,
     clock: Clock | None = None,
     ear: Ear | None = None,
+    told: int = 1,
     **settings: Any,
 ) -> PollReport:
-    """Return what one run of one poll publishes."""
+    """Return what one run of one poll publishes, and perhaps tells."""
     reports: list[PollReport] = []
     chosen = Settings(**{"polls": 1, "history": path, **settings})
     fetcher.fetch_counter = 0
-    async with History(path, Troubles(ear or Ear())) as history:
+    async with History(path, Troubles(ear or Ear()), told=lambda: told) as history:
         one = Poll(fetcher, chosen, memory=Memory(clock), number=1, history=history)
         await one.run(reports.append)
     (report,) = reports
@@ -85,6 +88,32 @@ async def test_next_run_reads_what_changed(path: str) -> None:
     assert second.fetches <= 3 + 3
     assert [new.item.id for new in second.comments] == [comment]
     assert {report.status for report in (first, quiet, still, second)} == {"exact"}
+
+
+async def test_what_was_not_told_is_told_by_the_next_run(path: str) -> None:
+    """Lines that were never written, by whatever happened to the program."""
+    world = front_page(5)
+    story = world.top[0]
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path, comments=True)
+        alive, killed = world.add_comment(story), world.add_comment(story)
+        lost = await poll(fetcher, path, comments=True, told=0)
+        world.kill(killed)
+        ear = Ear()
+        again = await poll(fetcher, path, comments=True, told=0, ear=ear)
+        third = await poll(fetcher, path, comments=True)
+        quiet = await poll(fetcher, path, comments=True)
+
+    assert [new.item.id for new in lost.comments] == [alive, killed]
+    for report in (again, third):
+        assert [new.item.id for new in report.comments] == [alive]
+        assert counts(report) == [(7, 2)]
+    assert ear.sentences() == [
+        f"2 pieces of news have reached nobody; the next run with {path} tells them"
+    ]
+    assert quiet.comments == ()
+    assert counts(quiet) == [(7, 0)]
+    assert query(path, "SELECT count(*) FROM untold") == [(0,)]
 
 
 async def test_full_walks_keep_figures_only(path: str) -> None:
@@ -252,11 +281,13 @@ async def test_foreign_keys_name_their_columns(path: str) -> None:
         ("stories", "story_id"),
         ("polls", "poll_id"),
     }
-    assert {name for name, *_ in found} == {"counts", "items", "notices", "trees"}
+    assert {name for name, *_ in found} == {
+        *("counts", "items", "listed", "removals", "told", "trees", "untold"),
+    }
 
 
 async def test_odd_text_is_kept_as_far_as_it_is_text(path: str) -> None:
-    """Half a surrogate pair in a title or a name is left out, and ends nothing."""
+    """Half a surrogate pair, or a control character, is left out, and ends nothing."""
     world = front_page(1)
     post = world.top[0]
     (world.items[post] or {}).update(title="a\ud800b\0c", by="\udfff")
@@ -265,8 +296,95 @@ async def test_odd_text_is_kept_as_far_as_it_is_text(path: str) -> None:
         report = await poll(fetcher, path)
 
     assert report.status == "exact"
-    assert query(path, 'SELECT title, "by" FROM stories') == [("ab\0c", "")]
+    assert query(path, 'SELECT title, "by" FROM stories') == [("abc", "")]
     assert query(path, 'SELECT "by" FROM items') == [("x",)]
+
+
+async def test_story_that_left_the_list_has_no_rank(path: str) -> None:
+    """At any moment each rank is one story's, and a departure has a time."""
+    world = front_page(3, 4, 5)
+    first, second, third = world.top
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path)
+        world.top = [third, first]
+        await poll(fetcher, path)
+        await poll(fetcher, path, limit=1)
+
+    latest = query(path, "SELECT story_id, rank FROM latest_counts ORDER BY story_id")
+    assert latest == [(first, 2), (second, None), (third, 1)]
+    ranks = "SELECT story_id, rank FROM counts_by_poll WHERE poll_id = ? ORDER BY rank"
+    assert query(path, ranks, 1) == [(first, 1), (second, 2), (third, 3)]
+    assert query(path, ranks, 2) == [(third, 1), (first, 2)]
+    assert query(path, ranks, 3) == [(third, 1), (first, 2)]
+
+
+async def test_removals_are_recorded(path: str) -> None:
+    """Each way from live to dead or deleted, and back, also where the tree is walked again."""
+    world, clock = front_page(5), Clock()
+    one, other, *_ = world.walk(world.top[0])
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path, clock=clock)
+        world.kill(one)
+        world.delete(other)
+        await poll(fetcher, path, clock=clock)
+        world.revive(one)
+        clock.now += 100
+        await poll(fetcher, path, clock=clock)
+
+    found = query(path, "SELECT item_id, from_state, to_state FROM removals ORDER BY rowid")
+    assert sorted(found[:2]) == sorted([(one, "live", "dead"), (other, "live", "deleted")])
+    assert found[2:] == [(one, "dead", "live")]
+    hours = query(path, "SELECT sum(died), sum(deleted), sum(came_back) FROM removals_by_hour")
+    assert hours == [(1, 1, 1)]
+
+
+def move(path: str, change: str) -> None:
+    """Do to a history what people do, while it is used."""
+    if change == "deleted":
+        Path(path).unlink()
+    else:
+        Path(path).rename(f"{path}.moved")
+    if change == "replaced":
+        Path(f"{path}.backup").rename(path)
+
+
+@pytest.mark.parametrize("change", ["moved", "deleted", "replaced"])
+async def test_file_that_is_moved_is_noticed(path: str, change: str) -> None:
+    """One warning; the polls go into what is there now, and the moved file is sound."""
+    world, ear, memory = front_page(5), Ear(), Memory()
+    async with client(world) as (_, fetcher), History(path, Troubles(ear)) as history:
+        for number in range(1, 5):
+            if number == 2:
+                query(path, f"VACUUM INTO '{path}.backup'")
+            if number == 3:
+                move(path, change)
+            await Poll(fetcher, Settings(), memory=memory, number=number, history=history).run(
+                lambda _: None
+            )
+            world.add_reply(world.top[0])
+
+    before = 1 if change == "replaced" else 0
+    assert query(path, "SELECT count(*) FROM polls") == [(before + 2,)]
+    assert query(path, "SELECT count(*) FROM items") == [(8,)]
+    assert query(path, "PRAGMA integrity_check") == [("ok",)]
+    if change != "deleted":
+        assert query(f"{path}.moved", "SELECT count(*) FROM polls") == [(2,)]
+        assert query(f"{path}.moved", "PRAGMA integrity_check") == [("ok",)]
+    (sentence,) = ear.sentences()
+    assert sentence.startswith(f"{path} was moved, replaced or deleted: ")
+
+
+async def test_file_of_another_api_is_refused(path: str) -> None:
+    """Its ids mean something else."""
+    async with History(path, api_url="http://127.0.0.1:1/v0") as history:
+        memory = Memory()
+        async with client(front_page(1)) as (_, fetcher):
+            await Poll(fetcher, Settings(), memory=memory, number=1, history=history).run(
+                lambda _: None
+            )
+
+    with pytest.raises(HistoryError, match=r"belongs to the API at http://127\.0\.0\.1:1/v0"):
+        await History(path, api_url="http://127.0.0.1:2/v0").__aenter__()
 
 
 # What is refused, untouched.
@@ -438,7 +556,7 @@ async def test_busy_file_is_a_warning_and_the_next_poll_writes_it_all(
 ) -> None:
     """While another process holds it for long, polls go on; nothing is lost."""
     ear = Ear()
-    monkeypatch.setattr("hn_comments.history.database.BUSY_TIMEOUT", 20 * MS)
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 20 * MS)
     world = front_page(3)
     memory, reports = Memory(), list[PollReport]()
     async with client(world) as (_, fetcher), History(path, Troubles(ear)) as history:
@@ -464,36 +582,98 @@ async def test_busy_file_is_a_warning_and_the_next_poll_writes_it_all(
     ]
 
 
-async def test_cancelled_poll_is_in_the_file_before_it_is_published(path: str) -> None:
+async def test_cancelled_poll_is_in_the_file_before_it_is_published(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However often it is cancelled, and however long that takes; it says so afterwards."""
     published: list[int] = []
-    async with (
-        client(front_page(30), latency=5000 * MS) as (_, fetcher),
-        History(path) as history,
-    ):
+    begun, go_on, save = threading.Event(), threading.Event(), Store.save
+
+    def save_slowly(*args: Any) -> None:
+        begun.set()
+        assert go_on.wait(DEADLINE)
+        save(*args)
+
+    monkeypatch.setattr(Store, "save", save_slowly)
+    async with client(front_page(30)) as (_, fetcher), History(path) as history:
         one = Poll(fetcher, Settings(), memory=Memory(), number=1, history=history)
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            task = asyncio.create_task(
-                one.run(lambda _: published.extend(query(path, "SELECT count(*) FROM polls")[0]))
-            )
+        task = asyncio.create_task(
+            one.run(lambda _: published.extend(query(path, "SELECT count(*) FROM polls")[0]))
+        )
+        await eventually(begun.is_set)
+        for _ in range(3):
+            task.cancel()
             await asyncio.sleep(10 * MS)
-            for _ in range(3):
-                task.cancel()
-                await asyncio.sleep(10 * MS)
-            before = [*published]
+        before = [*published]
+        go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     assert before == []
     assert published == [1]
+    assert query(path, "SELECT count(*) FROM polls") == [(1,)]
+
+
+class Tries:
+    """Counts how often a store is asked to save."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.number = 0
+        save = Store.save
+
+        def count(*args: Any) -> None:
+            self.number += 1
+            save(*args)
+
+        monkeypatch.setattr(Store, "save", count)
+
+
+async def test_busy_file_delays_no_exit(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancelled poll does not wait for the other process; the next one writes both."""
+    tries, memory = Tries(monkeypatch), Memory()
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 10 * DEADLINE)
+    async with client(front_page(3)) as (_, fetcher), History(path) as history:
+        first, second = (
+            Poll(fetcher, Settings(), memory=memory, number=number, history=history)
+            for number in (1, 2)
+        )
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            task = asyncio.create_task(first.run(lambda _: None))
+            await eventually(lambda: tries.number > 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert other.in_transaction
+        await second.run(lambda _: None)
+
+        assert query(path, "SELECT count(*) FROM polls") == [(2,)]
+
+
+async def test_busy_file_delays_no_poll_twice(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one waits for a while, the next ones try once."""
+    tries, memory = Tries(monkeypatch), Memory()
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 300 * MS)
+    numbers = []
+    async with client(front_page(3)) as (_, fetcher), History(path) as history:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in (1, 2, 3):
+                before = tries.number
+                run = Poll(fetcher, Settings(), memory=memory, number=number, history=history)
+                await run.run(lambda _: None)
+                numbers.append(tries.number - before)
+
+    assert numbers[0] > 1
+    assert numbers[1:] == [1, 1]
+    assert query(path, "SELECT count(*) FROM polls") == [(3,)]
 
 
 async def test_what_could_not_be_written_is_written_at_the_end(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run of one poll has no next one."""
-    monkeypatch.setattr("hn_comments.history.database.BUSY_TIMEOUT", 20 * MS)
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 20 * MS)
     async with client(front_page(3)) as (_, fetcher), History(path) as history:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -579,7 +759,7 @@ class Process:
         return discussion
 
     def save(self) -> None:
-        assert self.store.save(self.report, self.memory) is None
+        self.store.save([self.report], [], self.memory)
 
 
 @pytest.fixture

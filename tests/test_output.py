@@ -239,6 +239,7 @@ def test_json_lines() -> None:
         "created": "2007-04-04T19:16:40Z",
         "link": "https://news.ycombinator.com/item?id=8863",
         "last_hour": 2,
+        "state": "live",
     }
     assert list(json.loads(story)) == ["type", *STORY_FIELDS]
     assert json.loads(end) == {
@@ -290,19 +291,11 @@ def test_csv() -> None:
 
 
 @pytest.mark.parametrize("name", ["text", "json", "csv"])
-def test_changes_only_leaves_out_unchanged_counts(name: str) -> None:
-    """What is new, unknown or uncertain is shown."""
-    stories = [
-        post(id=1, new=0),
-        post(id=2, new=1),
-        post(id=3),
-        post(id=4, count=PARTIAL),
-        post(id=5, count=None, error="x"),
-    ]
+def test_what_is_not_to_be_told_is_left_out(name: str) -> None:
+    """In each form."""
+    shown = lines(poll(post(id=1, shown=False), post(id=2), post(id=3)), format=name)
 
-    shown = lines(poll(*stories), format=name, changes_only=True)
-
-    assert len(shown) == 4 + (name == "json")
+    assert len(shown) == 2 + (name == "json")
 
 
 @pytest.mark.parametrize(

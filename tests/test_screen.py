@@ -108,8 +108,8 @@ def test_a_failed_poll_knows_nothing_of_the_list() -> None:
 
 def test_changes_only_leaves_out_what_is_the_same() -> None:
     """As in a pipe, but departures are said."""
-    first = report(post(1), post(2), post(3))
-    second = report(post(1), post(2, new=5))
+    first = report(*(post(number, shown=False) for number in (1, 2, 3)))
+    second = report(post(1, shown=False), post(2, new=5))
 
     lines = show(first, second, changes_only=True)
 

@@ -6,11 +6,13 @@ from contextlib import suppress
 import pytest
 
 from hn_comments import PollFailed, PollReport, Settings, URLFetcher
-from hn_comments.memory.memory import LAST_COUNTS, Memory
+from hn_comments.memory.memory import Memory
+from hn_comments.memory.told import MAX_TOLD, ToldPosts
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
 from hn_comments.stories import Poll
 
+from .reports import post
 from .support import DEADLINE, MS, client, eventually, front_page, poll_once, thread
 
 
@@ -308,18 +310,16 @@ async def test_disputed_count_is_marked() -> None:
     assert [story.disputed for story in report.stories] == [True, False]
 
 
-async def test_last_counts_of_thousands_of_posts() -> None:
+async def test_what_was_told_of_thousands_of_posts() -> None:
     """However many there are in a poll, each has a last count in the next; but not for ever."""
-    memory = Memory()
-    for post_id in range(3 * LAST_COUNTS):
-        memory.discussion(post_id)
-    for post_id in range(2 * LAST_COUNTS):
-        memory.note_count(post_id, 1)
-    assert len(memory.last_counts) == 2 * LAST_COUNTS
+    told = ToldPosts()
+    posts = [post(number, new=None) for number in range(2 * MAX_TOLD)]
+    for story in posts:
+        told.note(story, least=len(posts))
+    assert {told.judge(story, Settings()).new for story in posts} == {0}
 
-    memory.discussions.clear()
-    memory.note_count(0, 1)
-    assert len(memory.last_counts) <= 2 * LAST_COUNTS
+    told.note(posts[0])
+    assert len(told) == MAX_TOLD
 
 
 @pytest.mark.parametrize("seed", range(3))

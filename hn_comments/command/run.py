@@ -66,7 +66,7 @@ def code_of(printer: Printer) -> int:
     """
     Return the exit code that the last report, or what became of it, asks for.
     """
-    if printer.error is not None:
+    if printer.error is not None or printer.not_told:
         return EXIT_ERRORS
     return EXIT_CODES[printer.last.status] if printer.last else EXIT_DONE
 
@@ -80,7 +80,11 @@ def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
     # Not in a coroutine: importing aiohttp would block its loop for a tenth of a second.
     from ..engine import Control, watch
 
-    control = Control()
+    async def settle() -> None:
+        while not printer.writer.wait(0) and not stopper.out_of_patience:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK)
+
+    control = Control(told=printer.told, drain=settle)
     # The collector would walk thousands of pending tasks again and again, a fifth of the
     # time of a cold walk. What is imported by now stays anyway.
     gc.freeze()

@@ -10,10 +10,6 @@ from ..errors import HistoryError
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 
-# Seconds to wait for another process that writes. Its transactions take milliseconds; only
-# the first of a large memory, or a slow disk, takes longer than a blink.
-BUSY_TIMEOUT = 5.0
-
 # Bytes of a file that is checked whole when it is opened: a tenth of a second. Damage in a
 # larger one is found when it is read.
 MAX_CHECKED = 16_000_000
@@ -38,7 +34,7 @@ def open_database(path: str) -> sqlite3.Connection:
         # Absolute, so that ":memory:" and "file:..." are names like any other.
         connection = sqlite3.connect(
             os.path.abspath(path),  # noqa: PTH100 - Path.resolve() would follow links
-            timeout=BUSY_TIMEOUT,
+            timeout=0,
             isolation_level=None,
         )
     except sqlite3.Error as exc:
@@ -166,7 +162,23 @@ def explain(path: str, exc: sqlite3.Error) -> HistoryError:
     )
 
 
-def is_busy(exc: sqlite3.Error) -> bool:
+def identify(path: str) -> tuple[int, int] | None:
+    """
+    Return what tells the file at *path* from others, or None if there is none.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116 - called before each save
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_busy(exc: BaseException | None) -> bool:
+    """
+    Return whether another process writes just now.
+    """
+    if isinstance(exc, HistoryError):
+        exc = exc.__cause__
     return primary_code(exc) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -174,7 +186,7 @@ def is_damage(exc: sqlite3.Error) -> bool:
     return primary_code(exc) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
-def primary_code(exc: sqlite3.Error) -> int:
+def primary_code(exc: BaseException | None) -> int:
     """
     Return the result code without its extension: https://www.sqlite.org/rescode.html.
     """

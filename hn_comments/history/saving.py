@@ -10,13 +10,13 @@ written whole; it is true by itself.
 import json
 import random
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
 from ..memory import YOUTH, Discussion, Memory, Tree
 from ..models import State
-from .rows import printable, to_text
+from .rows import Times, printable
 
 
 SAVE_NEWCOMER = """
@@ -63,21 +63,23 @@ class Archive:
         """
         Write what is not in the file; *now* is when a story was seen that is not there yet.
         """
+        times = self.times = Times(memory.clock)
         self.touched.clear()
         complete = min(memory.pending.waits, default=1 << 62) - 1
         for discussion in memory.discussions.values():
             if discussion.item is not None:
                 self._save_tree(discussion, min(discussion.tree.upto, complete), now)
         self._save_newcomers(memory)
+        text = times.to_text
         for name, value in (
             # Not what is known of them: they are above `upto`. But a run that polls once would
             # wait for ever for one that never comes.
-            ("pending", [(i, to_text(wait.since)) for i, wait in memory.pending.waits.items()]),
+            ("pending", [(i, text(wait.since)) for i, wait in memory.pending.waits.items()]),
             ("given_up", [*memory.pending.given_up]),
-            ("read_twice", [(i, to_text(due)) for i, due in memory.updates.twice.items()]),
-            ("read_again", [(i, to_text(due)) for i, due in memory.updates.again.items()]),
-            ("denied_since", to_text(memory.maxitem.denied_since)),
-            ("polled_at", to_text(memory.polled_at)),
+            ("read_twice", [(i, text(due)) for i, due in memory.updates.twice.items()]),
+            ("read_again", [(i, text(due)) for i, due in memory.updates.again.items()]),
+            ("denied_since", text(memory.maxitem.denied_since)),
+            ("polled_at", text(memory.polled_at)),
         ):
             self.connection.execute(
                 "INSERT INTO memory VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
@@ -122,7 +124,15 @@ class Archive:
         self.touched.append((tree, upto))
 
     def _write_whole(self, tree: Tree) -> None:
-        self.connection.execute("DELETE FROM items WHERE story_id = ?", (tree.post_id,))
+        """
+        Write all nodes, and take out those that the tree does not have.
+        """
+        # Not all are taken out before: `removals` follows the changes of those that are there.
+        self.connection.execute(
+            "DELETE FROM items WHERE story_id = ? AND item_id NOT IN"
+            " (SELECT value FROM json_each(?))",
+            (tree.post_id, json.dumps([*tree.nodes])),
+        )
         self._write_items(tree, tree.nodes)
 
     def _write_changes(self, tree: Tree) -> None:
@@ -149,7 +159,7 @@ class Archive:
             (
                 (
                     post_id, item_id, node.parent, node.state.value, printable(node.by),
-                    node.created, node.read_at or None,
+                    node.created, self.times.to_unix(node.read_at),
                 )
                 for item_id in ids
                 if item_id != post_id
@@ -158,7 +168,7 @@ class Archive:
         )  # fmt: skip
 
     def _write_row(self, discussion: Discussion, upto: int, stale: Sequence[int]) -> None:
-        values = {**describe(discussion), "writer": self.writer, "upto": upto}
+        values = {**describe(discussion, self.times.to_text), "writer": self.writer, "upto": upto}
         values["stale"] = json.dumps(stale)
         columns, places = ", ".join(values), ", ".join("?" * len(values))
         self.connection.execute(
@@ -169,15 +179,17 @@ class Archive:
     def _save_newcomers(self, memory: Memory) -> None:
         for comment, read_at in memory.newcomers:
             values = {name: value for name, value in asdict(comment).items() if value}
-            row = (comment.id, to_text(read_at), json.dumps(values))
+            row = (comment.id, self.times.to_text(read_at), json.dumps(values))
             self.connection.execute(SAVE_NEWCOMER, row)
-        since = to_text(memory.clock() - YOUTH)
+        since = self.times.to_text(self.times.now - YOUTH)
         self.connection.execute("DELETE FROM newcomers WHERE read_at < ?", (since,))
 
 
-def describe(discussion: Discussion) -> dict[str, int | float | str | None]:
+def describe(
+    discussion: Discussion, text: Callable[[float | None], str | None]
+) -> dict[str, int | float | str | None]:
     """
-    Return what there is to say about a post besides its nodes.
+    Return what there is to say about a post besides its nodes; *text* words a time.
     """
     tree, proof, item = discussion.tree, discussion.proof, discussion.item
     return {
@@ -186,19 +198,19 @@ def describe(discussion: Discussion) -> dict[str, int | float | str | None]:
         "walking": discussion.before is not None,
         "news_from": tree.news_from,
         "unlisted": json.dumps(sorted(tree.unlisted)),
-        "again": json.dumps([(i, to_text(t), far) for i, (t, far) in discussion.again.items()]),
+        "again": json.dumps([(i, text(t), far) for i, (t, far) in discussion.again.items()]),
         "descendants": item.descendants if item else None,
         "live": proof.live,
-        "past": json.dumps([(live, to_text(until)) for live, until in proof.past]),
+        "past": json.dumps([(live, text(until)) for live, until in proof.past]),
         "gap": proof.gap,
-        "lags_since": to_text(proof.lags_since),
+        "lags_since": text(proof.lags_since),
         "doubted": proof.doubted,
         "patience": proof.patience,
-        "walk_again_at": to_text(proof.walk_again_at or None),
-        "seen_at": to_text(tree.post.read_at or None),
-        "walked_at": to_text(discussion.walked_at or None),
-        "checked_at": to_text(discussion.checked_at or None),
-        "listed_at": to_text(discussion.listed_at or None),
+        "walk_again_at": text(proof.walk_again_at),
+        "seen_at": text(tree.post.read_at),
+        "walked_at": text(discussion.walked_at),
+        "checked_at": text(discussion.checked_at),
+        "listed_at": text(discussion.listed_at),
     }
 
 

@@ -1,85 +1,115 @@
 """
-The history file: what each poll found, and the memory between runs.
+The open history file, for the one thread that uses it.
 
-Nothing here blocks the event loop: SQLite is talked to in one thread of its own. A poll's
-figures and the memory that belongs to them are one transaction, which is in the file before
-the poll is reported.
-
-Trouble with a file that could be opened ends nothing: polls go on, what was not written is
-kept, and the next poll writes it all.
+A poll's figures and the memory that belongs to them are one transaction. Nothing here waits for
+another process: a busy file is an error at once, and `history` tries again.
 """
 
-import asyncio
-import dataclasses
+import contextlib
 import gc
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self, TypeVar
 
-from ..events import Event, MemoryDropped, PollsLost, Tell, Troubles
+from ..errors import HistoryError
+from ..events import MemoryDropped, Tell
 from ..memory import Discussion, Memory
 from ..models import PollReport, utc_time
-from .database import explain, is_damage, open_database
-from .loading import ContradictionError, find_followed, load_discussion, load_memory
-from .reports import last_counts, save_report
+from .database import explain, identify, is_damage, open_database
+from .loading import ContradictionError, find_followed, load_discussion, load_memory, load_untold
+from .reports import load_told, save_report, save_told, save_untold
+from .rows import Times
 from .saving import Archive
 
 
-T = TypeVar("T")
-
-# Reports that wait for a file that cannot be written: an hour and a half of polls every
-# five seconds. Then the oldest are given up.
-MAX_WAITING = 1000
+class FileMovedError(Exception):
+    """
+    The file that is open is not the one at its path any more.
+    """
 
 
 class Store:
     """
-    The open file, for the one thread that uses it; *tell* is called there.
+    The file at *path*, of the API at *api_url*; *tell* is called in the thread that uses it.
+
+    The first time what does not belong to one post is recalled, too, unless it *is_recalled*.
 
     Raises:
         HistoryError: if the file cannot be used.
     """
 
-    def __init__(self, path: str, tell: Tell = lambda _: None) -> None:
+    def __init__(
+        self,
+        path: str,
+        api_url: str = "",
+        tell: Tell = lambda _: None,
+        *,
+        is_recalled: bool = False,
+    ) -> None:
         self.path = path
+        self.api_url = api_url
         self.tell = tell
         self.connection = open_database(path)
         self.archive = Archive(self.connection)
-        # Reports that could not be written yet, and how many were given up.
-        self.waiting: deque[PollReport] = deque(maxlen=MAX_WAITING)
-        self.lost = 0
+        self.identity = identify(path)
         self.damage: sqlite3.Error | None = None
-        self._opened = True
+        self.is_recalled = is_recalled
+        # Comments that an earlier run did not tell, as long as nobody has looked at them.
+        self.untold: set[int] = set()
+        try:
+            self._check_world()
+        except HistoryError:
+            self.close()
+            raise
 
     def close(self) -> None:
+        """
+        Close the file, with all of it in the file itself.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            # SQLite does so by itself, but not for a file that was moved: its log would stay
+            # behind, and be taken for a part of the next file there.
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
 
-    def save(self, report: PollReport | None, memory: Memory | None) -> sqlite3.Error | None:
+    def save(
+        self, reports: Sequence[PollReport], told: Sequence[PollReport], memory: Memory | None
+    ) -> None:
         """
-        Write a report, those that wait, and what *memory* learned; return why that failed, if so.
+        Write *reports*, which of them and of earlier ones were *told*, and what *memory* learned.
 
         Nobody else may use the memory meanwhile.
+
+        Raises:
+            FileMovedError: if the file was moved, replaced or deleted; nothing is written then.
+            sqlite3.Error: if it cannot be written.
         """
-        if report is not None:
-            self.lost += len(self.waiting) == MAX_WAITING
-            self.waiting.append(dataclasses.replace(report, comments=()))
-        try:
-            if self.damage:
-                raise self.damage
-            with transaction(self.connection, "IMMEDIATE"):
-                for waiting in self.waiting:
-                    save_report(self.connection, waiting)
-                if memory is not None and self.waiting:
-                    self.archive.save(memory, utc_time(self.waiting[-1].started))
-        except sqlite3.Error as exc:
-            return exc
+        if identify(self.path) != self.identity:
+            raise FileMovedError(self.path)
+        if self.damage:
+            raise self.damage
+        with transaction(self.connection, "IMMEDIATE"):
+            for report in reports:
+                save_report(self.connection, report)
+                save_untold(self.connection, report)
+            for report in told:
+                save_told(self.connection, report)
+            if memory is not None and reports:
+                self.archive.save(memory, utc_time(reports[-1].started))
+                self._forget_untold(reports, memory)
+            self._save_world()
         self.archive.committed()
-        self.waiting.clear()
-        return None
+
+    def _forget_untold(self, reports: Sequence[PollReport], memory: Memory) -> None:
+        """
+        Forget the comments of earlier runs that turned out to be gone: nobody tells them.
+        """
+        telling = {comment.item.id for report in reports for comment in report.comments}
+        gone = self.untold - memory.untold.keys() - telling
+        self.connection.executemany(
+            "DELETE FROM untold WHERE item_id = ?", [(item_id,) for item_id in gone]
+        )
+        self.untold &= memory.untold.keys()
 
     def recall(
         self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
@@ -94,12 +124,12 @@ class Store:
         """
         try:
             with transaction(self.connection, "DEFERRED"), no_collector():
-                wanted = [post_id for post_id in ids if post_id not in memory.last_counts]
+                wanted = [post_id for post_id in ids if post_id not in memory.told]
                 if trees:
                     wanted += self._recall_trees(memory, ids, follow)
-                for post_id, count in last_counts(self.connection, wanted).items():
-                    # A poll without a turn may have counted it meanwhile.
-                    memory.last_counts.setdefault(post_id, count)
+                for post_id, told in load_told(self.connection, wanted):
+                    # A poll without a turn may have told it meanwhile.
+                    memory.told.setdefault(post_id, told)
         except sqlite3.Error as exc:
             if is_damage(exc):
                 # Nor is it written any more: that could cost what is still sound.
@@ -112,11 +142,13 @@ class Store:
         Recall the trees of *ids*, and at first those that are followed; return the latter.
         """
         followed: list[int] = []
-        if self._opened:
-            self._opened = False
+        if not self.is_recalled:
+            self.is_recalled = True
             self._load_memory(memory)
+            memory.untold.update(load_untold(self.connection))
+            self.untold = {*memory.untold}
             if follow:
-                followed = find_followed(self.connection, memory.clock() - follow)
+                followed = find_followed(self.connection, Times(memory.clock), follow)
         for post_id in (*ids, *followed):
             if post_id not in memory.discussions:
                 discussion = self._load(memory, post_id)
@@ -141,105 +173,26 @@ class Store:
             return None
         return discussion if found else None
 
-
-class History:
-    """
-    The file *path*, for the event loop. Use it as an asynchronous context manager.
-    """
-
-    def __init__(self, path: str, troubles: Troubles | None = None) -> None:
-        self.path = path
-        self.troubles = troubles or Troubles()
-        self._store: Store | None = None
-        self._memory: Memory | None = None
-        # One thread: SQLite connections dislike others, and one write waits for another.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
-
-    async def __aenter__(self) -> Self:
+    def _check_world(self) -> None:
         """
-        Open the file.
-
-        Raises:
-            HistoryError: if it cannot be used.
+        Refuse a file of another API's figures.
         """
         try:
-            loop = asyncio.get_running_loop()
+            row = self.connection.execute(
+                "SELECT value FROM memory WHERE name = 'api_url'"
+            ).fetchone()
+        except sqlite3.Error as exc:
+            raise explain(self.path, exc) from exc
+        if row and self.api_url and row[0] != self.api_url:
+            raise HistoryError(
+                self.path, f"belongs to the API at {row[0]}", "give --history another name"
+            )
 
-            def tell(event: Event) -> None:
-                loop.call_soon_threadsafe(self.troubles.tell, event)
-
-            self._store = await self._call(Store, self.path, tell)
-        finally:
-            if self._store is None:
-                self._thread.shutdown(wait=False)
-        return self
-
-    async def __aexit__(
-        self,
-        _type: type[BaseException] | None,
-        _exc: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        store = self.store
-        try:
-            error = await self._call(store.save, None, self._memory) if store.waiting else None
-            if error is not None:
-                lost = len(store.waiting) + store.lost
-                self.troubles.tell(PollsLost(path=self.path, polls=lost))
-        finally:
-            try:
-                await self._call(store.close)
-            finally:
-                self._thread.shutdown(wait=False)
-
-    @property
-    def store(self) -> Store:
-        if self._store is None:
-            raise RuntimeError("History must be entered with `async with` before it is used")
-        return self._store
-
-    async def recall(
-        self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
-    ) -> None:
-        """
-        Put into *memory* what the file knows of the posts *ids* and, with *trees*, theirs.
-        """
-        await self._call(lambda: self.store.recall(memory, ids, trees=trees, follow=follow))
-
-    async def save(self, report: PollReport, memory: Memory | None) -> None:
-        """
-        Write a poll and what *memory* learned; return when that is in the file.
-
-        Where it cannot be written there is a warning, and the next poll writes it all.
-        """
-        self._memory = memory
-        error = await self._call(self.store.save, report, memory)
-        if error is not None:
-            self.troubles.note("history", str(error), subject=self.path)
-            return
-        self.troubles.end("history", self.path)
-        if self.store.lost:
-            self.troubles.tell(PollsLost(path=self.path, polls=self.store.lost))
-            self.store.lost = 0
-
-    async def _call(self, function: Callable[..., T], *args: Any) -> T:
-        """
-        Return what *function* returns, called in the thread.
-
-        Being cancelled meanwhile does not cut it short: whoever holds the memory's turn
-        holds it until the thread is done with the memory. The cancellation is raised then.
-        """
-        future = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
-        interruption: asyncio.CancelledError | None = None
-        while not future.done():
-            try:
-                await asyncio.wait([future])
-            except asyncio.CancelledError as exc:
-                interruption = exc
-        if interruption is not None:
-            future.exception()  # or it would be reported as never retrieved
-            raise interruption
-        return future.result()
+    def _save_world(self) -> None:
+        if self.api_url:
+            self.connection.execute(
+                "INSERT OR IGNORE INTO memory VALUES ('api_url', ?)", (self.api_url,)
+            )
 
 
 @contextmanager

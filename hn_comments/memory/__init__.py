@@ -7,11 +7,13 @@ be read again. Others import from here, and not from the modules inside.
 
 from .answers import YOUTH
 from .changes import Changes, ask, find_changes
+from .clock import Clock, SteadyClock
 from .discussion import Discussion
 from .memory import POST_MEMORY, Memory
 from .newcomers import Newcomers
 from .pending import Wait
 from .proof import LAG, Proof
+from .told import Told
 from .tree import MAX_NODES, NOTHING, Node, Tree
 from .updates import READ_AGAIN
 
@@ -24,11 +26,14 @@ __all__ = [
     "READ_AGAIN",
     "YOUTH",
     "Changes",
+    "Clock",
     "Discussion",
     "Memory",
     "Newcomers",
     "Node",
     "Proof",
+    "SteadyClock",
+    "Told",
     "Tree",
     "Wait",
     "ask",

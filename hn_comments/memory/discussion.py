@@ -1,15 +1,15 @@
 """
 A post, its tree, and what is to be asked about them: what is read again, and when.
 
-All times are on the wall clock: they outlive the process (`history`).
+All times are on the memory's steady clock.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import FetchLimitExceeded, HNCommentsError, StillUnreadable
 from ..models import Item, State
 from .answers import join, put
+from .clock import Clock
 from .newcomers import Newcomers
 from .proof import LAG, Proof
 from .tree import Reading, Tree
@@ -48,7 +48,7 @@ class Discussion:
         self,
         post_id: int,
         *,
-        clock: Callable[[], float],
+        clock: Clock,
         newcomers: Newcomers,
     ) -> None:
         self.clock = clock
@@ -107,7 +107,7 @@ class Discussion:
         self.failures.pop(item_id, None)
         if item_id == self.post_id:
             self.checked_at = self.clock()
-            self.item = item or self.item
+            self.item = remember(self.item, item)
         node = self.tree.nodes.get(item_id)
         if node is not None and (item is None or node.unfollowed):
             _, distance = self.again.get(item_id, (0.0, ASK_AGAIN / 2))
@@ -182,3 +182,17 @@ class Discussion:
             for item_id, node in self.tree.nodes.items()
             if node.is_readable and item_id != self.post_id
         }
+
+
+def remember(before: Item | None, item: Item | None) -> Item | None:
+    """
+    Return *item* with what it lost: one that is deleted has no title, one that is `null` nothing.
+    """
+    if before is None or item is None:
+        return item or before
+    lost = {
+        name: getattr(before, name)
+        for name in ("type", "by", "title", "url", "score")
+        if getattr(item, name) is None
+    }
+    return replace(item, **lost)

@@ -4,22 +4,23 @@ What one poll leaves for the next: a tree for each post, and what is to be asked
 Only one poll works on it at a time: it holds the `turn`. So no item is asked for twice
 because polls overlap, and no answer can overtake a newer one.
 
-All times are on the wall clock: they outlive the process (`history`).
+All times are on one steady clock; `history` translates them into the time of day.
 """
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ..errors import HNCommentsError
 from ..events import Troubles, WorldChanged
 from ..models import Item
 from .answers import YOUTH
+from .clock import Clock, SteadyClock
 from .discussion import Discussion
 from .maxitem import RECENT, MaxItem
 from .newcomers import Newcomers
 from .pending import Pending
+from .told import ToldPosts
 from .updates import Updates
 from .walks import begin_walks, choose_old, choose_start
 
@@ -29,23 +30,20 @@ logger = logging.getLogger(__name__)
 # Seconds after which a post that left the list is forgotten.
 POST_MEMORY = 3600.0
 
-# Last counts that are remembered at least: many times what a front page shows in a day.
-LAST_COUNTS = 5000
-
 
 class Memory:
     """
     All that is known, over all polls.
     """
 
-    def __init__(
-        self, clock: Callable[[], float] | None = None, *, troubles: Troubles | None = None
-    ) -> None:
-        self.clock = clock or steady_clock()
+    def __init__(self, clock: Clock | None = None, *, troubles: Troubles | None = None) -> None:
+        self.clock = clock or SteadyClock()
         self.troubles = troubles or Troubles()
         self.turn = asyncio.Lock()
         self.discussions: dict[int, Discussion] = {}
-        self.last_counts: dict[int, int] = {}
+        self.told = ToldPosts()
+        # Comments that an earlier run found and did not tell, and their stories.
+        self.untold: dict[int, int] = {}
         self.maxitem = MaxItem()
         self.pending = Pending()
         self.updates = Updates()
@@ -54,11 +52,18 @@ class Memory:
 
     def without_trees(self) -> "Memory":
         """
-        Return a memory that knows the last counts, and keeps them, but no tree.
+        Return a memory that knows what was told, and keeps that, but no tree.
         """
         memory = Memory(self.clock, troubles=self.troubles)
-        memory.last_counts = self.last_counts
+        memory.told, memory.untold = self.told, self.untold
         return memory
+
+    def is_unsaved(self) -> None:
+        """
+        Note that nothing of this is in the history file (any more).
+        """
+        for discussion in self.discussions.values():
+            discussion.tree.saved_upto = None
 
     def discussion(self, post_id: int) -> Discussion:
         """
@@ -169,15 +174,6 @@ class Memory:
             for discussion in self.discussions.values():
                 discussion.tree.mark_stale(discussion.post_id)
 
-    def note_count(self, post_id: int, comments: int) -> None:
-        """
-        Remember the count of a post, for the difference of the next one.
-        """
-        self.last_counts.pop(post_id, None)
-        self.last_counts[post_id] = comments
-        if len(self.last_counts) > max(LAST_COUNTS, 2 * len(self.discussions)):
-            del self.last_counts[next(iter(self.last_counts))]
-
     def forget(self, *, keep: float) -> None:
         """
         Forget the posts that left the list *keep* seconds ago, and newcomers that are new no more.
@@ -187,17 +183,3 @@ class Memory:
             if now - discussion.listed_at > keep:
                 del self.discussions[post_id]
         self.newcomers.forget(now - YOUTH)
-
-
-def steady_clock() -> Callable[[], float]:
-    """
-    Return a clock in seconds since 1970 that nobody can set back while the program runs.
-    """
-    # It goes on while the machine sleeps, where there is one that does.
-    source = getattr(time, "CLOCK_BOOTTIME", None)
-
-    def read() -> float:
-        return time.monotonic() if source is None else time.clock_gettime(source)
-
-    offset = time.time() - read()
-    return lambda: offset + read()

@@ -61,7 +61,7 @@ class TerminalText:
         rows = [
             Row.of(story, arrived=story.id in self._arrived)
             for story in report.stories
-            if story.new != 0 or not self.settings.changes_only
+            if story.shown
         ]
         rows += [Row.departed(story) for story in departed]
         self._count_width = max([self._count_width, *(len(row.count) for row in rows)])

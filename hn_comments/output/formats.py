@@ -16,7 +16,7 @@ from .plaintext import clean, plain_text
 STORY_FIELDS = (
     "poll", "time", "list", "rank", "id", "title", "by", "url", "score", "comments", "live",
     "deleted", "dead", "missing", "descendants", "new", "status", "error", "kind",
-    "created", "link", "last_hour",
+    "created", "link", "last_hour", "state",
 )  # fmt: skip
 
 COMMENT_FIELDS = (
@@ -53,7 +53,7 @@ def format_report(report: PollReport, settings: Settings) -> Iterator[str]:
     """
     Yield the lines for *report* in the format that *settings* ask for.
     """
-    stories = [story for story in report.stories if not (settings.changes_only and story.new == 0)]
+    stories = [story for story in report.stories if story.shown]
     comments = report.comments if settings.comments else ()
     if settings.format == "text":
         yield from _text_lines(report, stories, comments)
@@ -138,6 +138,7 @@ def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
         error=cut(story.error, MAX_REASON) if story.error else None,
         link=story.link,
         last_hour=story.last_hour,
+        state=story.state.value if story.state else None,
     )
     if story.item is not None:
         item = story.item

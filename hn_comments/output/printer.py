@@ -5,11 +5,12 @@ Only this and the command's own parser print. All of it goes through one `Writer
 nobody who reads slowly holds up the polls.
 """
 
+import collections
 import logging
 import sys
 from collections.abc import Callable
 
-from ..events import Event, PollBegan
+from ..events import Event, NotTold, PollBegan
 from ..models import PollReport, Settings
 from .display import Display
 from .formats import cut, format_cost, format_header, format_report
@@ -53,6 +54,11 @@ class Printer:
         self.writer = Writer()
         # The last report in the order of the polls.
         self.last: PollReport | None = None
+        # Whether some news has reached nobody, in spite of all.
+        self.not_told = False
+        # The polls whose lines may not be written yet: where these end, and the number.
+        self._telling: collections.deque[tuple[int, int]] = collections.deque()
+        self._told = 0
         self._errors = stream_to(sys.stderr, self.writer)
         self._results: Stream | None = None
         self._file: FileIO | None = None
@@ -96,6 +102,15 @@ class Printer:
         error = self._results.error if self._results else None
         return None if isinstance(error, BrokenPipeError) else error
 
+    def told(self) -> int:
+        """
+        Return the number of the last poll whose lines are written.
+        """
+        written = self._results.written if self._results else 0
+        while self._telling and self._telling[0][0] <= written:
+            self._told = max(self._told, self._telling.popleft()[1])
+        return self._told
+
     def publish(self, report: PollReport) -> None:
         """
         Print what a poll found, and tell on stderr what that cost.
@@ -108,6 +123,8 @@ class Printer:
         if text is None:
             text = "".join(f"{line}\n" for line in format_report(report, self.settings))
         self.write(text)
+        if self._results is not None:
+            self._telling.append((self._results.given, report.poll))
         if self._errors is not None:
             self._errors.write(self.display.status(report))
         if self.display.routine:
@@ -119,6 +136,7 @@ class Printer:
         """
         if isinstance(event, PollBegan) and not self.display.routine:
             return
+        self.not_told = self.not_told or isinstance(event, NotTold)
         for level, sentence in say(event):
             logger.log(level, "%s", sentence)
 

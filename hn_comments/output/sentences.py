@@ -5,7 +5,16 @@ What the engine's events are in words, and how loud they are said.
 import logging
 from collections.abc import Iterator
 
-from ..events import Event, MemoryDropped, PollBegan, PollsLost, Trouble, WorldChanged
+from ..events import (
+    Event,
+    HistoryMoved,
+    MemoryDropped,
+    NotTold,
+    PollBegan,
+    PollsLost,
+    Trouble,
+    WorldChanged,
+)
 
 
 # A level of `logging`, and a sentence.
@@ -33,6 +42,12 @@ def say(event: Event) -> Iterator[Said]:
             yield logging.WARNING, sentence
         case PollsLost(path=path, polls=polls):
             yield logging.WARNING, f"{path} lacks {polls} polls: it could not be written"
+        case HistoryMoved(path=path):
+            moved = f"{path} was moved, replaced or deleted"
+            yield logging.WARNING, f"{moved}: going on with what is there now, or with a new file"
+        case NotTold(path=path, news=news):
+            what = "1 piece of news has" if news == 1 else f"{news} pieces of news have"
+            yield logging.ERROR, f"{what} reached nobody; the next run with {path} tells them"
 
 
 def say_begin(event: PollBegan) -> Iterator[Said]:

@@ -69,7 +69,7 @@ class Stream:
     A text file to write to, by way of *writer*.
 
     The first *error* ends it: it is told to *on_error*, in the writer's thread, and what
-    comes later is dropped.
+    comes later is dropped. *given* and *written* count bytes.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Stream:
         on_error: Callable[[OSError], object] = lambda _: None,
     ) -> None:
         self.error: OSError | None = None
+        self.given = self.written = 0
         self._writer = writer
         self._raw = raw
         self._encoding = encoding
@@ -91,7 +92,9 @@ class Stream:
         Have *text* written soon.
         """
         # A title that the terminal's encoding does not know must not end the program.
-        self._writer.put(self, text.encode(self._encoding, "backslashreplace"))
+        data = text.encode(self._encoding, "backslashreplace")
+        self.given += len(data)
+        self._writer.put(self, data)
         return len(text)
 
     def flush(self) -> None:
@@ -111,6 +114,7 @@ class Stream:
                     # Somebody made the pipe non-blocking, and it is full.
                     select.select([], [self._raw], [])
                 else:
+                    self.written += written
                     rest = rest[written:]
         except OSError as exc:
             self.error = exc
