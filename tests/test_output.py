@@ -101,6 +101,21 @@ def test_post_without_a_title() -> None:
     assert text(post(item=Item(id=8863))) == "] Post 8863 has 72 comments (2)  (no title)"
 
 
+def test_titles_are_decoded_where_people_read_them() -> None:
+    """And stay as the API sent them for programs."""
+    title = "Why &lt;canvas&gt; &amp; &#27;not SVG"
+    item = Item(id=9224, type="comment", parent=8863)
+    comment = Comment(item=item, story=8863, title=title, parent_by=None)
+    report = poll(post(item=Item(id=8863, title=title)), comments=(comment,))
+
+    told, said = lines(report, comments=True)
+
+    assert told.endswith("  Why <canvas> & not SVG")
+    assert "on post 8863  Why <canvas> & not SVG  https:" in said
+    assert json.loads(lines(report, format="json")[0])["title"] == title
+    assert title in lines(report, format="csv")[0]
+
+
 def test_control_characters_never_reach_a_terminal() -> None:
     """Nor what turns text around, nor halves of characters, in any format."""
     title = "a\x1b]0;b\x07c\r\n\x9b2Jd\x7f\u2028\u202ee\u2066\ud800f\U0001f600"

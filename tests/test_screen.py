@@ -134,6 +134,16 @@ def test_new_comments_say_who_wrote_where() -> None:
     assert len(show(both)) == 1
 
 
+def test_titles_are_decoded() -> None:
+    """Those of posts, and those that comments stand below."""
+    title = "Why &lt;canvas&gt; &amp; not SVG"
+
+    lines = show(report(titled(1, title), comments=(comment(51, "x", title=title),)), comments=True)
+
+    assert lines[0].endswith("  Why <canvas> & not SVG")
+    assert lines[1] == "alice to bob on Why <canvas> & not SVG"
+
+
 def test_nothing_from_the_network_moves_the_cursor() -> None:
     """Titles, names, reasons and texts are cleaned."""
     evil = "a\x1b[2J\x9b1A\u202eb\r\n"

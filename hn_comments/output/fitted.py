@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..models import Comment, PollReport, PostReport, Settings
-from .plaintext import clean, plain_text
+from .plaintext import clean, plain_text, plain_title
 from .terminal import Terminal
 
 
@@ -230,7 +230,7 @@ def describe_comment(comment: Comment) -> tuple[str, str]:
     Return who wrote *comment*, and where: under which story, in reply to whom.
     """
     author = clean(comment.item.by or "(nobody)")
-    title = clean(comment.title or f"post {comment.story}")
+    title = plain_title(comment.title or f"post {comment.story}")
     if comment.parent_by is not None and comment.item.parent != comment.story:
         return author, f"to {clean(comment.parent_by)} on {title}"
     return author, f"on {title}"
@@ -247,9 +247,9 @@ def count_words(story: PostReport) -> str:
 
 def title_of(story: PostReport) -> str:
     """
-    Return the title, or what else names a post.
+    Return the title as people read it, or the number of a post that has none.
     """
-    return clean((story.item.title if story.item else None) or f"post {story.id}")
+    return plain_title((story.item and story.item.title) or f"post {story.id}")
 
 
 def fit_title(title: str, reason: str, room: int) -> str:

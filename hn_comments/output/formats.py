@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..models import Comment, Item, PollReport, PostReport, Settings, utc_time
-from .plaintext import clean, plain_text
+from .plaintext import clean, plain_text, plain_title
 
 
 STORY_FIELDS = (
@@ -88,7 +88,7 @@ def format_post(poll: int, story: PostReport) -> str:
     reason = cut(story.error or "", MAX_REASON)
     if story.count is None:
         return f"Post {story.id} could not be counted ({poll}): {reason}"
-    title = cut((story.item.title if story.item else None) or "(no title)", MAX_TITLE)
+    title = cut(plain_title((story.item and story.item.title) or "(no title)"), MAX_TITLE)
     if story.status == "partial":
         return (
             f"Post {story.id} has at least {story.count.comments} comments ({poll})"
@@ -104,7 +104,7 @@ def format_comment(comment: Comment) -> str:
     """
     item = comment.item
     by = cut(item.by or "(nobody)", MAX_TITLE)
-    title = cut(comment.title or "(no title)", MAX_TITLE)
+    title = cut(plain_title(comment.title or "(no title)"), MAX_TITLE)
     reply = ""
     if item.parent != comment.story and comment.parent_by:
         reply = f" in reply to {cut(comment.parent_by, MAX_TITLE)}"
