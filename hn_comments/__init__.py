@@ -40,11 +40,11 @@ HNCommentsError             the base of all errors
         RedirectRefused     ... but a redirect to another host, or in a circle
         ProxyFailed         ... because the proxy would not pass it on
     MalformedItem           the answer is JSON, but not a usable item
-    StillUnreadable         the item failed in earlier polls; it was not asked for
+    StillUnreadable         an item failed in earlier polls; this one did not ask for it
     NoSuchItem              the post to count is `null`
     BadProxy                the environment names a proxy that cannot be used
     FetchLimitExceeded      the poll has used up its requests
-    RateLimited             the server refuses everything
+    RateLimited             the server has refused everything for a minute
     HistoryError            the history file cannot be used
     PollFailed              a poll had no result, or was cancelled by a failure
     TooManyErrors           too many polls in a row failed

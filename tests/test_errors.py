@@ -29,7 +29,7 @@ EXAMPLES = [
     ),
     (errors.MalformedItem("item/1.json", "odd"), "item/1.json: odd"),
     (errors.StillUnreadable("item/1.json: odd"), "item/1.json: odd"),
-    (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not now)"),
+    (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not readable now)"),
     (
         errors.BadProxy("socks5://me:secret@proxy.example"),
         "the proxy '...@proxy.example' in the environment is not an http:// address",

@@ -1,7 +1,7 @@
 """
 Say which addresses can be used, and through which proxy.
 
-An address that passes here raises no ValueError later, when it is asked.
+A client that is given an address checked here raises no ValueError for it.
 """
 
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ def proxy_for(api_url: str) -> "URL | None":
     """
     Return the proxy that the environment (HTTPS_PROXY, NO_PROXY, ...) wants for *api_url*.
 
-    Once: aiohttp's trust_env asks the environment for every request, in a thread.
+    aiohttp's trust_env would ask anew for every request, in a thread.
 
     Raises:
         BadProxy: if that is not an HTTP proxy, the only kind that aiohttp can use.

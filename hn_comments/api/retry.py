@@ -13,7 +13,7 @@ from ..errors import BadStatus, ConnectionFailed, FetchError, FetchTimeout, NotJ
 # Seconds before the first retry: most hiccups of a loaded server are over by then.
 FIRST_DELAY = 0.25
 
-# Seconds between retries at most: ten retries still end within two minutes.
+# Seconds between retries at most: ten retries wait for less than a minute in all.
 MAX_DELAY = 8.0
 
 # Each delay is at least this share of its nominal length; the rest is random, so that
