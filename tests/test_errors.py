@@ -64,7 +64,7 @@ def test_every_error_has_an_example_and_a_public_name() -> None:
 
 
 def test_errors_build_their_own_sentences() -> None:
-    """What str() gives is what users read."""
+    """Users read what str() gives."""
     for error, message in EXAMPLES:
         assert str(error) == message
 

@@ -1,4 +1,4 @@
-"""What becomes of a comment's HTML, and of HTML that means harm."""
+"""Comments as plain text, and HTML that is meant to harm."""
 
 import subprocess
 import sys
@@ -85,7 +85,7 @@ def test_tabs_in_code_are_spaces() -> None:
 
 
 def test_code_without_an_end_is_code() -> None:
-    """As where it was cut."""
+    """Code that was cut stays code."""
     assert plain_text("x<pre><code>  a  b\n  c") == "x\n\n    a  b\n    c"
 
 
@@ -123,14 +123,14 @@ def test_lines_are_fitted_in_cells(width: int) -> None:
 
 
 def test_without_a_width_a_paragraph_is_a_line() -> None:
-    """Whoever reads the text elsewhere, fits it there."""
+    """A program that reads the text can fit it itself."""
     assert plain_text("word " * 1000) == " ".join(["word"] * 1000)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("width", [None, 40])
 def test_hostile_html_is_bounded(name: str, width: int | None) -> None:
-    """There is an answer, soon, not longer than what was read, and nothing in it moves."""
+    """The result comes soon, is bounded, and holds no control character."""
     text = plain_text(HOSTILE[name], width)
 
     assert len(text) <= MAX_HTML + len(CUT) + 2 * MAX_LINES
@@ -147,13 +147,13 @@ def test_what_is_cut_says_so() -> None:
 
 
 def test_clean_leaves_letters_of_all_scripts() -> None:
-    """Only what is no character to read is taken out."""
+    """Only controls are taken out."""
     assert clean("a\x1b[31m\u202eb\x9b\r\n\ud800") == "a[31mb"
     assert clean("日本 עברית 👩‍💻 é") == "日本 עברית 👩‍💻 é"
 
 
 def test_text_that_is_not_fitted_imports_no_rich() -> None:
-    """A pipe need not wait for what measures cells."""
+    """A pipe need not wait for rich, which measures cells."""
     code = (
         "import sys; from hn_comments.output.plaintext import plain_text\n"
         "plain_text('x'); print('rich' in sys.modules)\n"

@@ -1,4 +1,4 @@
-"""What the README and the pages beside it show is true."""
+"""The examples, lists and links of the README and the pages beside it are true."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def test_help_block_is_what_help_says() -> None:
 
 
 def test_exit_codes_are_listed() -> None:
-    """All that the program can end with."""
+    """The table has every exit code."""
     table = README.split("## Exit codes")[1].split("## Options")[0]
     listed = {
         int(code)
@@ -89,7 +89,7 @@ def test_lines_of_the_demo_are_real() -> None:
 
 
 def test_partial_lines_are_real() -> None:
-    """Which comments the budget reached is chance; the sentence is not."""
+    """Chance decides which comments the budget reaches, but not the sentence."""
     arguments, shown = example("--demo --once --limit 2 --max-fetches")
 
     def sentences(lines: list[str]) -> list[str]:
@@ -110,13 +110,13 @@ def test_json_lines_are_real() -> None:
 
 
 def test_fields_are_explained() -> None:
-    """Each in its place."""
+    """Every field is in the tables."""
     for field in {*STORY_FIELDS, *COMMENT_FIELDS}:
         assert f"`{field}`" in PAGES["output.md"], field
 
 
 def test_faults_are_listed() -> None:
-    """With their exact names."""
+    """Every fault is, by its exact name."""
     assert all(f"`{fault}`" in PAGES["simulator.md"] for fault in FAULTS)
 
 
@@ -127,7 +127,7 @@ def read_links(page: str) -> list[str]:
 
 
 def anchors_of(page: str) -> set[str]:
-    """Return what GitHub makes of the page's headings."""
+    """Return the anchors that GitHub gives the page's headings."""
     headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -164,7 +164,7 @@ def test_links_work_in_a_package_index() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_python_examples_run(page: str) -> None:
-    """Those that need no network as they stand; the others import what there is."""
+    """Those that need no network run whole; of the others, the imports."""
     for code in blocks("python", PAGES[page]):
         compile(code, page, "exec")
         lines = code.splitlines()
@@ -175,7 +175,7 @@ def test_python_examples_run(page: str) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "library.md"])
 def test_python_examples_are_typed(page: str) -> None:
-    """Clean under mypy --strict, for those who use the library so."""
+    """They are clean under mypy --strict."""
     mypy = pytest.importorskip("mypy.api")
 
     for code in blocks("python", PAGES[page]):

@@ -1,4 +1,4 @@
-"""One poll: what it reports, whatever happens to it."""
+"""One poll: its report, in good and bad cases."""
 
 import asyncio
 from contextlib import suppress
@@ -26,7 +26,7 @@ def counts(report: PollReport) -> list[int | None]:
 
 
 def comment_of(world: World, rank: int) -> int:
-    """Return a comment without replies, whose loss costs exactly itself."""
+    """Return a comment without replies: its loss costs one comment."""
     return next(
         kid for kid in world.walk(world.top[rank]) if not (world.items[kid] or {}).get("kids")
     )
@@ -148,7 +148,7 @@ async def test_post_that_cannot_be_read_is_named(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["500", "null", "garbage", "drop"])
 async def test_poll_without_a_list_fails(fault: str) -> None:
-    """There is nothing to report but that."""
+    """The report has no posts, and the error."""
     async with client(front_page(1), retries=0) as (simulator, fetcher):
         simulator.fail("topstories", fault)
         report = await poll_once(fetcher)
@@ -194,7 +194,7 @@ async def test_poll_timeout_reports_what_there_is() -> None:
 
 
 async def test_poll_timeout_before_the_list_came() -> None:
-    """Then there is nothing to report."""
+    """Then no post is reported."""
     async with client(front_page(1)) as (simulator, fetcher):
         simulator.fail("topstories", "hang")
         report = await poll_once(fetcher, poll_timeout=100 * MS)
@@ -267,7 +267,7 @@ async def test_cancelled_poll_reports_and_leaves_nothing_running() -> None:
 
 
 async def test_failed_poll_raises_after_its_report() -> None:
-    """So that the poller's done-callback sees it."""
+    """The poller's done-callback sees the error."""
     reports: list[PollReport] = []
 
     async with client(front_page(1), retries=0) as (simulator, fetcher):
@@ -309,7 +309,7 @@ async def test_disputed_count_is_marked() -> None:
 
 
 async def test_last_counts_of_thousands_of_posts() -> None:
-    """However many there are in a poll, each has a last count in the next; but not for ever."""
+    """All posts of a large poll have a last count in the next one; old ones are forgotten."""
     memory = Memory()
     for post_id in range(3 * LAST_COUNTS):
         memory.discussion(post_id)
@@ -342,7 +342,7 @@ async def test_faults_everywhere_never_make_a_count_wrong(seed: int) -> None:
 
 
 async def test_tasks_have_names() -> None:
-    """Whoever looks at a running program sees which poll and post a task belongs to."""
+    """The name of a task in a running program says its poll and post."""
     async with client(front_page(1)) as (simulator, fetcher):
         post = simulator.world.top[0]
         simulator.fail(f"item/{post}", "hang")
