@@ -51,7 +51,7 @@ async def count_discussion(
     fetcher: URLFetcher, discussion: Discussion, *, on_error: OnError
 ) -> Count:
     """
-    Return how many comments there are, reading only what is unread or stale.
+    Return how many comments there are, reading only unread and stale nodes.
 
     Raises:
         NoSuchItem, FetchError, MalformedItem, FetchLimitExceeded, RateLimited: as
@@ -82,7 +82,7 @@ class Walk:
 
     async def count(self) -> Count:
         """
-        Count what is below the post.
+        Count all comments below the post.
         """
         post_id = self.tree.post_id
         try:

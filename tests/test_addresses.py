@@ -1,4 +1,4 @@
-"""Which addresses can be used, and through which proxy."""
+"""The addresses that can be used, and their proxies."""
 
 import pytest
 

@@ -63,7 +63,7 @@ def query(path: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
     return found
 
 
-# What the next run learns.
+# The next run.
 
 
 async def test_next_run_reads_what_changed(path: str) -> None:
@@ -186,7 +186,7 @@ async def test_time_proof_and_newcomers_survive(path: str) -> None:
     assert [(c.id, at) for c, at in memory.newcomers][-1] == (world.next_id - 1, clock.now)
 
 
-# What stands in the file.
+# The content of the file.
 
 
 async def test_counts_get_a_row_where_something_differs(path: str) -> None:
@@ -269,7 +269,7 @@ async def test_odd_text_is_kept_as_far_as_it_is_text(path: str) -> None:
     assert query(path, 'SELECT "by" FROM items') == [("x",)]
 
 
-# What is refused, untouched.
+# Files that are refused, untouched.
 
 
 def foreign(path: str) -> None:
@@ -384,7 +384,7 @@ def test_empty_file_is_a_new_one(path: str) -> None:
 
 
 def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
-    """A file of an older version gets what it lacks; a step that fails leaves it as it was."""
+    """A file of an older version gets all it lacks; a step that fails leaves it unchanged."""
     steps = (("CREATE TABLE a (x)",), ("CREATE TABLE b (x)", "INSERT INTO a VALUES (1)"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         migrate(connection, steps[:1])
@@ -401,7 +401,7 @@ def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
 
 
-# What it survives.
+# Accidents.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What `import hn_comments` gives: the public names, and a help page that fits on a screen."""
+"""The package itself: its public names, and a help page of a line each."""
 
 import pydoc
 import subprocess

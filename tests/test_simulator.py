@@ -438,7 +438,7 @@ def test_comments_look_like_those_of_hacker_news() -> None:
 
 
 def test_items_are_as_old_as_on_the_front_page() -> None:
-    """Posts of the last day, most replies within hours, none before what it replies to."""
+    """Posts of the last day, most replies within hours, none before its parent."""
     world = World(now=noon)
     delays = []
     for entry in world.items.values():

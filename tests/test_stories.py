@@ -101,7 +101,7 @@ async def test_empty_list_is_exact() -> None:
     ],
 )
 async def test_one_bad_comment_among_five_hundred(fault: str, comments: int, status: str) -> None:
-    """Nine posts are exact, and the tenth says what it is."""
+    """Nine posts are exact; the tenth has a reason, or a missing comment."""
     world = front_page(*TEN_OF_FIFTY)
     bad = comment_of(world, 3)
 
