@@ -1,8 +1,8 @@
 """
 Measure hn-comments against a floor, the naive way and its peers, and print a table.
 
-`./run` sets up what this needs. Everything that a ratio compares is measured in the same
-run, in alternation; a figure is the median of the rounds, with their minimum and maximum.
+`./run` sets up the environments. The two sides of a ratio are measured in the same run, in
+alternation; a figure is the median of the rounds, with their minimum and maximum.
 """
 
 import argparse
@@ -33,7 +33,7 @@ PYTHON = {name: HERE / ".venvs" / name / "bin" / "python" for name in ("plain", 
 CONNECTIONS = 100
 LATENCY = 0.05
 
-# Which environment each contestant runs in.
+# The contestants, each with its environment.
 CONTESTANTS = {
     "floor": ("floor", "plain"),
     "hn-comments": ("ours", "plain"),
@@ -70,7 +70,7 @@ http {{
 
 def generate(directory: Path, world: World, sizes: list[int]) -> None:
     """
-    Write the world as static files, and the paths that walks of so many stories get.
+    Write the world as static files, and for each of *sizes* the paths that a walk gets.
     """
     (directory / "v0" / "item").mkdir(parents=True)
     for item_id in world.items:
@@ -89,7 +89,7 @@ def generate(directory: Path, world: World, sizes: list[int]) -> None:
 
 def depth(world: World, stories: int) -> int:
     """
-    Return how many answers must follow one another to walk so many stories.
+    Return how many requests of a walk must follow one another.
     """
 
     def below(item_id: int) -> int:
@@ -102,7 +102,7 @@ def depth(world: World, stories: int) -> int:
 @contextmanager
 def nginx(directory: Path, port: int) -> Iterator[str]:
     """
-    Serve the directory; give the address without its last part.
+    Serve the directory; yield the address without the path of the API.
     """
     (directory / "tmp").mkdir()
     config = directory / "nginx.conf"
@@ -120,7 +120,7 @@ def nginx(directory: Path, port: int) -> Iterator[str]:
 
 def run(contestant: str, environment: str, url: str, stories: int, **extra: str) -> dict[str, Any]:
     """
-    Return what one run of a contestant prints.
+    Return the result of one run of a contestant.
     """
     command = [PYTHON[environment], HERE / "contestants.py", contestant, url, str(stories)]
     try:
@@ -154,7 +154,7 @@ def spread(values: list[float], form: str = "{:.2f}") -> str:
 
 def ratios(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], key: str) -> list[float]:
     """
-    Return how many times more the others need per fetch, round by round.
+    Return how many times more the others need for a fetch, round by round.
     """
     return [
         (their[key] / their["fetches"]) / (our[key] / our["fetches"])
@@ -250,7 +250,7 @@ def print_hours(stories: int) -> None:
 
 async def hour(period: float, stories: int, refresh: float = 900.0) -> int:
     """
-    Print what a run of the command costs that finds everything in its history file.
+    Print the cost of a run of the command that finds everything in its history file.
     """
     print(f"\n### A warm `--once --history`, {stories} stories\n")
     print("| run | fetches | CPU s, user + sys |")

@@ -1,14 +1,13 @@
 """
-Count what an hour, or a day, of polls costs and finds, in a world whose clock is turned by hand.
+Count the requests and the finds of an hour, or a day, of polls, on a clock turned by hand.
 
     python benchmarks/hours.py hour        requests against full walks, also across a restart
-    python benchmarks/hours.py new         what a quiet poll and k new comments cost
+    python benchmarks/hours.py new         the cost of a quiet poll, and of k new comments
     python benchmarks/hours.py silent      how soon changes that no list names are found
     python benchmarks/hours.py overlap     polls that overlap, against some that do not
 
-All but the last run in one process without a network: the polls are the real ones, their
-answers come from the simulator's world directly. So a day takes minutes, and the figures are
-the same each time.
+All but the last run in one process without a network: real polls, with answers directly from
+the simulator's world. So a day takes minutes, and the figures are the same each time.
 """
 
 import argparse
@@ -31,19 +30,19 @@ from hn_comments.simulator.paths import answer
 from hn_comments.stories import Poll
 
 
-# Items a minute that people write on Hacker News.
+# New items a minute on Hacker News.
 RATE = 9.0
 
-# The front page is that many times longer than what is watched: so a fifth of what is
-# written falls under the watched stories.
+# The front page has this many times as many stories as are watched, so that a fifth of the new
+# comments falls under the watched ones.
 PAGE = 11
 
 HOUR, DAY = 3600, 86400
 
-# An arbitrary moment: the memory's times are on the wall clock.
+# An arbitrary moment of the wall clock, which the memory uses.
 START = 1_700_000_000.0
 
-# Distances at which the cost of new comments is measured.
+# Numbers of new comments for which the cost of a poll is measured.
 NEW = (0, 1, 2, 5, 10, 20, 50)
 
 
@@ -63,7 +62,7 @@ class WorldFetcher(URLFetcher):
 
 class Watched:
     """
-    A world, who watches it, and the clock of both.
+    A world, its watcher, and the clock of both.
     """
 
     def __init__(self, stories: int, *, page: int = PAGE, **settings: Any) -> None:
@@ -88,7 +87,7 @@ class Watched:
 
 class Saved:
     """
-    A history that is written in the loop: nothing else is there to be held up.
+    A history that is written in the event loop, where nothing else waits.
     """
 
     def __init__(self, path: str) -> None:
@@ -105,7 +104,7 @@ async def hour(stories: int, period: float, *, path: str | None = None) -> tuple
     """
     Return how many requests an hour of polls sends, and its first poll alone.
 
-    With *path* the program ends in the middle, and another one goes on from that file.
+    With *path* the program ends after half an hour, and another one goes on from that file.
     """
     watched = Watched(stories)
     history = Saved(path) if path else None
@@ -180,7 +179,7 @@ async def new_comments(stories: int, k: int, *, spread: bool) -> int:
 @dataclass
 class Change:
     """
-    A change that no list named: of which stories, when, and how to see that it is known.
+    A change that no list named: its stories, its time, and a test whether memory knows it.
     """
 
     stories: tuple[int, ...]
@@ -191,7 +190,7 @@ class Change:
 
 class Silence:
     """
-    A day in which one kind of change happens again and again, and what is known of each.
+    A day in which one kind of change happens again and again; it notes when each is found.
     """
 
     def __init__(self, watched: Watched, kind: str, seed: int) -> None:
@@ -208,7 +207,7 @@ class Silence:
 
     def change(self) -> None:
         """
-        Let one more change of this kind happen, in a story that is watched.
+        Make one more change of this kind, in a watched story.
         """
         world = self.watched.world
         while True:
@@ -290,7 +289,7 @@ class Silence:
 
     def _is_right(self, story: int) -> bool:
         """
-        Whether the report says of a story what a walk now would.
+        Whether the report has the figures of a story that a walk now would give.
         """
         assert self.report is not None
         world = self.watched.world
@@ -313,7 +312,7 @@ class Silence:
             walked_at, before = discussion.walked_at, self._walked_at.get(post_id)
             self._walked_at[post_id] = walked_at
             if discussion.item is None or discussion.item.descendants is None:
-                continue  # a job: nothing proves it, so it is walked each quarter of an hour
+                continue  # a job: it has no proof, so it is walked each quarter of an hour
             if before and walked_at != before and walked_at - before < DAY:
                 self.walks += 1
                 self.false_walks += report.drift == 0
@@ -326,7 +325,7 @@ async def silent_day(
     kind: str, *, stories: int, period: float, changes: int, lag: float
 ) -> Silence:
     """
-    Return what became of so many changes in a day; the night after it shows the daily walks.
+    Return the fate of *changes* in a day; the night after it shows the daily walks.
     """
     watched = Watched(stories)
     watched.world.replicas.lag = lag

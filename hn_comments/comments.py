@@ -1,9 +1,9 @@
 """
 Count the comments below a post: recursive, and gathered level by level.
 
-The walk goes on through deleted and dead comments, which may have live replies. It does
-not believe what it is told: an id is followed once, a thread to `MAX_DEPTH` levels, and
-what cannot be read is named, never guessed.
+The walk goes on through deleted and dead comments, which may have live replies. It trusts no
+answer: an id is followed once, a thread to `MAX_DEPTH` levels, and a comment that cannot be
+read is named, never guessed.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 # nested gathers some 500 deep overflows Python's stack.
 MAX_DEPTH = 256
 
-# Walks in a row over a tree that changes while it is walked: what moved is found by the
-# second, and the third is for what moved meanwhile.
+# Walks in a row over a tree that changes while it is walked: the second finds comments that
+# moved during the first, and the third those that moved during the second.
 MAX_WALKS = 3
 
 
@@ -50,7 +50,7 @@ async def count_discussion(
     fetcher: URLFetcher, discussion: Discussion, *, on_error: OnError
 ) -> Count:
     """
-    Return how many comments there are, reading only what is unread or stale.
+    Return how many comments there are, reading only unread and stale nodes.
 
     Raises:
         NoSuchItem, FetchError, MalformedItem, FetchLimitExceeded, RateLimited: as
@@ -58,7 +58,7 @@ async def count_discussion(
     """
     for _ in range(MAX_WALKS):
         count = await Walk(fetcher, discussion, on_error=on_error).count()
-        # A comment found below another node than before has that one read again.
+        # Where a comment turned up below another parent, its old one is to be read again.
         if discussion.tree.settled or not count.exact:
             return count
     path = f"item/{discussion.post_id}.json"
@@ -70,7 +70,7 @@ async def count_discussion(
 
 class Walk:
     """
-    One walk over the tree of one post: what is known is believed, what is not is fetched.
+    One walk over the tree of one post, which fetches only unread and stale nodes.
     """
 
     def __init__(self, fetcher: URLFetcher, discussion: Discussion, *, on_error: OnError) -> None:
@@ -81,7 +81,7 @@ class Walk:
 
     async def count(self) -> Count:
         """
-        Count what is below the post.
+        Count all comments below the post.
         """
         post_id = self.tree.post_id
         try:
@@ -159,7 +159,7 @@ class Walk:
 
     def _refuse(self, item_id: int, problem: str) -> Count:
         """
-        Count a part of the tree as unread, because the API contradicts itself; or raise that.
+        Return a count of one unread subtree, for a *problem* of the API's; or raise it.
         """
         exc = MalformedItem(f"item/{item_id}.json", problem)
         if self.on_error == "cancel":
@@ -169,7 +169,7 @@ class Walk:
 
     def _give_up(self, item_id: int, exc: HNCommentsError) -> Count:
         """
-        Count what is remembered of a subtree that cannot be read; or raise *exc* instead.
+        Return the remembered part of a subtree that cannot be read; or raise *exc*.
         """
         if self.on_error == "cancel":
             raise exc

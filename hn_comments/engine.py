@@ -2,8 +2,8 @@
 The engine as one asynchronous iterator: `async for report in watch(settings)`.
 
 It puts the parts together: one session, one memory, a fetcher per poll, and the poller
-that runs them. The command line is its first user; it has nothing that a library user has
-not. `cli` imports this module only when there is something to run: aiohttp is slow to import.
+that runs them. The command line is its first user, and has nothing that a library user has
+not. It imports this module only when there is something to run: aiohttp is slow to import.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from .tasks import stop_tasks
 # Comments a minute in the demo, over its whole front page: as on a busy day.
 DEMO_RATE = 60.0
 
-# Its world: one whose top five get something new in each of the first polls 5 seconds apart.
+# The seed of its world: the top five get new comments in each of the first polls, 5 s apart.
 DEMO_SEED = 20
 
 
 class Control:
     """
-    What can be asked of a `watch` while it runs, in its own event loop.
+    Stops a `watch`, or tells how far it is, from elsewhere in the same event loop.
 
     With a history, what was not told is told by its next run: *told* returns the number of the
     last poll whose report has reached its reader (by default the last one that was taken), and
@@ -52,7 +52,7 @@ class Control:
 
     def connect(self, poller: Poller, polls: list[Poll]) -> None:
         """
-        Take charge of *poller* and the *polls* that run; `watch` does this.
+        Control *poller* and its running *polls*; `watch` calls this.
         """
         self._poller = poller
         self._polls = polls
@@ -61,14 +61,14 @@ class Control:
 
     def progress(self) -> Progress | None:
         """
-        Return how far the poll that runs has come, if there is one.
+        Return how far the running poll has come; None if none runs.
         """
         measured = map(measure_progress, self._polls)
         return next((progress for progress in measured if progress is not None), None)
 
     def stop(self) -> None:
         """
-        Stop polling: what was finished is still reported, then the iterator ends.
+        Stop polling: finished posts are still reported, then the iterator ends.
         """
         self._stopped = True
         if self._poller is not None:
@@ -94,7 +94,7 @@ async def watch(
         HistoryError: if the history file cannot be used.
     """
     settings, control = settings or Settings(), control or Control()
-    # Bounded by the poller: a poll has not ended before its report was taken.
+    # Needs no bound: a poll ends only when its report is taken, and `max_running` run at once.
     reports: asyncio.Queue[PollReport | None] = asyncio.Queue()
     taken = 0
     async with contextlib.AsyncExitStack() as stack:
@@ -144,7 +144,7 @@ async def watch(
 
 async def deliver(poll: Poll, reports: asyncio.Queue[PollReport | None], polls: list[Poll]) -> None:
     """
-    Run *poll*, one of the *polls* that run, until its report was taken.
+    Run *poll* until its report is taken, and drop it from *polls*.
     """
     try:
         await poll.run(reports.put_nowait)

@@ -1,5 +1,5 @@
 """
-One post in one poll: its count, the proof of it, and what is reported.
+One post in one poll: its count, the proof of it, and its report.
 """
 
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 # Seconds that `last_hour` looks back.
 HOUR = 3600
 
-# Hours that `PostReport.hours` goes back at most: what a sparkline can show.
+# Hours that `PostReport.hours` goes back at most: a sparkline has no more room.
 MAX_HOURS = 48
 
 
@@ -47,7 +47,7 @@ class Post:
         With the policy "partial" a failure is a result like any other.
 
         Raises:
-            PollFailed: with the policy "cancel", for what could not be read.
+            PollFailed: with the policy "cancel", if anything could not be read.
             RateLimited: as `URLFetcher.fetch`.
         """
         try:
@@ -78,7 +78,7 @@ class Post:
             logger.debug("Post %d: %d comments were not as remembered", self.id, drift)
         self.drift += drift
         if not discussion.tree.all_fresh:
-            return  # It took several polls, in which more can have happened than was read.
+            return  # A walk that took several polls can have missed changes, and proves nothing.
         discussion.proof.walked(
             self.descendants,
             drift=drift,
@@ -104,7 +104,7 @@ class Post:
     @property
     def descendants(self) -> int | None:
         """
-        Hacker News' own number, as far as it is known.
+        Hacker News' own number; None if it is not known, or there is none.
         """
         item = self.discussion.item
         return item.descendants if item else None
@@ -140,7 +140,7 @@ class Post:
 
     def report(self, error: str | None) -> PostReport:
         """
-        Say what is known, at the end of a poll that *error* may have cut short.
+        Return the post's report, at the end of a poll that *error* may have cut short.
         """
         discussion, count = self.discussion, self.so_far(error)
         return PostReport(
@@ -158,17 +158,17 @@ class Post:
 
 def count_written(discussion: Discussion, seconds: float) -> int:
     """
-    Return how many of the comments were written so lately, by their own time.
+    Return how many comments were written in the last *seconds*, by their own time.
     """
     written = [*discussion.tree.created()]
-    # Where the clock here is behind, the last comment knows better.
+    # If the clock here is behind, the newest comment is nearer to the real time.
     now = max([discussion.clock.wall(), *written])
     return sum(created > now - seconds for created in written)
 
 
 def count_hourly(discussion: Discussion, most: int) -> tuple[int, ...]:
     """
-    Return how many were written in each hour since the post was, the last *most* hours.
+    Return how many comments were written in each of the post's last *most* hours.
     """
     now = discussion.clock.wall()
     born = discussion.item.time if discussion.item and discussion.item.time else now

@@ -1,8 +1,8 @@
 """
 One poll: the story list, the first N of it, each counted under the error policy.
 
-What the poll found is published when it ends, whatever ends it: success, a failure, the
-poll timeout, or a cancellation from outside. Unfinished posts are then lower bounds.
+The report is published when the poll ends, by success, a failure, the poll timeout or a
+cancellation from outside. Posts that are unfinished then are lower bounds.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from .posts import Post
 from .tasks import gather_or_stop
 
 
-# A type checker takes this for typing.TYPE_CHECKING: sqlite3 is imported by who needs it.
+# Type checkers read this as typing.TYPE_CHECKING; sqlite3 is imported only for a history.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .history import History
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 class Poll:
     """
-    One poll, number *number*, before which *skipped* ticks were skipped.
+    The poll with this *number*; *skipped* ticks were skipped before it.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Poll:
         self.fetcher = fetcher
         self.settings = settings
         self.history = history
-        # Whoever walks everything each time, or polls once and for all, needs no memory.
+        # A poll that reads everything, or is the only one, has no use for a memory.
         self.remembers = not settings.full_walk and (settings.polls != 1 or history is not None)
         self.memory = memory if self.remembers else memory.without_trees()
         self.number = number
         self.skipped = skipped
-        # In the order of the list; None until there is a list.
+        # In the order of the list; None until the list is read.
         self.posts: list[Post] | None = None
         self.changes = Changes("full")
         # What is wrong with the story list, and comments that an earlier run did not tell.
@@ -104,7 +104,7 @@ class Poll:
 
     async def _count_posts(self) -> None:
         """
-        Count all posts concurrently; the first error that leaves one ends the poll.
+        Count all posts concurrently; the first error that one raises ends the poll.
         """
         discussions = await self._look_around()
         upto = self.memory.maxitem.known or 0
@@ -137,7 +137,7 @@ class Poll:
 
     async def _look_around(self) -> Sequence[Discussion]:
         """
-        Return what is known of the posts, having found out meanwhile what changed.
+        Return the posts' discussions, with all that changed marked to be read.
         """
         if not self.remembers:
             return await self._open(await self._fetch_ids())
@@ -161,7 +161,7 @@ class Poll:
         path = f"{self.settings.stories}stories.json"
         answer = await self.fetcher.fetch(path)
         if answer is None:
-            # What the real API says to a path that it does not know.
+            # The real API answers null for a path that it does not know.
             url = self.settings.api_url
             raise MalformedItem(path, f"the answer of {url} is null: is the /v0 missing?")
         if isinstance(answer, list) and None in answer:
@@ -174,7 +174,7 @@ class Poll:
 
     async def _open(self, ids: Sequence[int]) -> Sequence[Discussion]:
         """
-        Take the posts of the list, and those that left it but are still followed.
+        Set `posts`: those of the list, and those that left it but are still followed.
         """
         if self.history is not None:
             await self.history.recall(
@@ -194,7 +194,7 @@ class Poll:
 
 def measure_progress(poll: Poll) -> Progress | None:
     """
-    Return how far a poll has come, if it is its turn.
+    Return how far a poll has come; None while it waits for its turn.
     """
     if poll.start is None:
         return None
@@ -215,7 +215,7 @@ def report_poll(
     poll: Poll, error: str | None, *, failed: bool, started: datetime, seconds: float
 ) -> PollReport:
     """
-    Say what a poll found, and remember its counts for the next one.
+    Return the report of a poll, and remember its counts for the next one.
     """
     posts = poll.posts or []
     settings = poll.settings
@@ -268,7 +268,7 @@ def sort_comments(poll: Poll) -> tuple[Comment, ...]:
     """
     Return the comments that are new in a poll, the oldest first.
     """
-    # One post can be a comment of another: what is new there is told once, by the first.
+    # A post can be a comment below another post: both find the same new comments.
     comments = {comment.item.id: comment for comment in poll.untold}
     for post in poll.posts or ():
         for comment in post.comments:

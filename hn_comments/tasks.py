@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Tasks to start at once for one purpose, which bounds what a post with 100,000 direct
-# replies takes. Far above the requests in flight, so nothing waits for it.
+# Tasks started at once for one node, so that 100,000 direct replies do not take the memory of
+# as many tasks. Far more than requests in flight, so no request waits for it.
 MAX_TASKS = 1000
 
 
@@ -18,9 +18,9 @@ async def gather_or_stop(tasks: Sequence[asyncio.Task[T]]) -> list[T]:
     """
     Return what *tasks* return; when one fails or this is cancelled, stop all of them first.
     """
-    # gather() and not a TaskGroup: the caller gets the plain error, not a group of
-    # them. But gather() lets the siblings of a failed child run on, so stop them,
-    # and wait until they have stopped, before the error travels upwards.
+    # gather() and not a TaskGroup, so that the caller gets the plain error, not a group. But
+    # gather() lets the siblings of a failed child run on: they are stopped, and awaited,
+    # before the error travels upwards.
     try:
         return await asyncio.gather(*tasks)
     finally:
@@ -31,8 +31,8 @@ async def stop_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """
     Cancel *tasks*, first to last, and return when all of them have stopped.
 
-    Being cancelled meanwhile does not cut the wait short: nothing is left running
-    behind its owner's back. The cancellation is raised afterwards, as TaskGroup does.
+    A cancellation meanwhile does not cut the wait short, or tasks would go on without an
+    owner. It is raised afterwards, as TaskGroup does.
     """
     pending = {task for task in tasks if not task.done()}
     for task in tasks:

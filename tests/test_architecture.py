@@ -15,8 +15,8 @@ PACKAGE = Path(hn_comments.__file__).parent
 # Anyone may import these; they import nothing of ours.
 LEAVES = {"models", "errors", "events", "tasks", "settings"}
 
-# The line of one poll, from the command to a comment, and the wings beside it: what each may
-# import besides the leaves.
+# The parts on the way of one poll, from the command to a comment, and the wings beside it; each
+# with the parts that it may import besides the leaves.
 ALLOWED = {
     "__main__": {"command"},
     "command": {"engine", "output"},
@@ -32,7 +32,7 @@ ALLOWED = {
     "simulator": set(),
 }
 
-# A wing's own package is its face: what others use is imported from there.
+# A wing's own package is its face: other parts import only from there.
 WINGS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 WITHOUT_FACE = {"command", "output"}
 
@@ -64,14 +64,14 @@ def test_every_part_has_its_place() -> None:
 
 @pytest.mark.parametrize("part", ALLOWED)
 def test_parts_import_only_what_the_picture_shows(part: str) -> None:
-    """Following one poll never leads back to where it came from."""
+    """The way of one poll never leads back."""
     imported = {name.split(".")[0] for path in files_of(part) for name in imports_of(path)}
 
     assert imported <= {part, *ALLOWED[part], *LEAVES}
 
 
 def test_leaves_import_nothing_of_ours() -> None:
-    """Anyone may import them; only the settings ask what they may be."""
+    """Anyone may import them; of them only `models` imports another, `settings`."""
     for module in LEAVES:
         allowed = {"settings"} if module == "models" else set()
 
@@ -80,7 +80,7 @@ def test_leaves_import_nothing_of_ours() -> None:
 
 @pytest.mark.parametrize("part", ALLOWED)
 def test_nobody_imports_the_inside_of_another_wing(part: str) -> None:
-    """What a wing shows stands in its `__init__`; the rest can change without others."""
+    """A wing shows its face in `__init__`; the rest can change without other wings."""
     inside = {
         name
         for path in files_of(part)
@@ -93,7 +93,7 @@ def test_nobody_imports_the_inside_of_another_wing(part: str) -> None:
 
 @pytest.mark.parametrize("wing", sorted(WINGS))
 def test_modules_of_a_wing_import_each_other_in_one_direction(wing: str) -> None:
-    """There is no circle among them."""
+    """No imports go in a circle."""
     below = {
         path.stem: {name.split(".")[1] for name in imports_of(path) if name.startswith(f"{wing}.")}
         for path in files_of(wing)
@@ -108,7 +108,7 @@ def test_modules_of_a_wing_import_each_other_in_one_direction(wing: str) -> None
 
 
 def test_help_and_version_import_nothing_slow() -> None:
-    """The shell's completion and the curious need not wait for aiohttp."""
+    """Neither a shell's completion nor a reader of --help waits for aiohttp."""
     for option in ("--help", "--version"):
         code = (
             "import sys; from hn_comments.__main__ import main\n"

@@ -1,4 +1,4 @@
-"""The history file: what stands in it, what the next run learns from it, and what it survives."""
+"""The history file: its content, its use for the next run, and the accidents it survives."""
 
 import asyncio
 import os
@@ -66,11 +66,11 @@ def query(path: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
     return found
 
 
-# What the next run learns.
+# The next run.
 
 
 async def test_next_run_reads_what_changed(path: str) -> None:
-    """It costs three requests and what is new, and knows what that is."""
+    """It costs three requests and those for new comments, and says which are new."""
     world = front_page(50, 70)
     async with client(world) as (_, fetcher):
         first = await poll(fetcher, path)
@@ -130,7 +130,7 @@ async def test_full_walks_keep_figures_only(path: str) -> None:
 
 
 async def test_what_was_not_read_is_read_by_the_next_run(path: str) -> None:
-    """Runs on a budget get on, each where the last one stopped."""
+    """A run on a budget goes on where the last one stopped."""
     world = front_page(200)
     async with client(world, max_fetches=60) as (_, fetcher):
         reports = [await poll(fetcher, path) for _ in range(4)]
@@ -141,7 +141,7 @@ async def test_what_was_not_read_is_read_by_the_next_run(path: str) -> None:
 
 
 async def test_unread_comments_stay_unread(path: str) -> None:
-    """They are known to be there, not what they are."""
+    """The file has them, but not their state."""
     async with client(front_page(100), max_fetches=80) as (_, fetcher):
         await poll(fetcher, path)
         memory = Memory()
@@ -159,7 +159,7 @@ async def test_unread_comments_stay_unread(path: str) -> None:
 
 
 async def test_story_that_left_the_list_is_followed_by_the_next_run(path: str) -> None:
-    """It is counted without a rank, for as long as was asked."""
+    """It is counted without a rank, for as long as --follow says."""
     world, clock = front_page(3, 4), Clock()
     async with client(world) as (_, fetcher):
         await poll(fetcher, path, clock=clock, limit=2)
@@ -179,7 +179,7 @@ async def test_story_that_left_the_list_is_followed_by_the_next_run(path: str) -
 async def test_clock_that_was_set_back_delays_nothing(path: str) -> None:
     """Times in the future are now: the post is checked, and walked, when that is due."""
     world, clock = front_page(3), Clock()
-    clock.now += 36_000  # the comments were not written lately
+    clock.now += 36_000  # no comment was written in the last minute
     async with client(world) as (_, fetcher):
         await poll(fetcher, path, clock=clock)
         clock.now -= 3600
@@ -195,7 +195,7 @@ async def test_clock_that_was_set_back_delays_nothing(path: str) -> None:
 
 
 async def test_time_proof_and_newcomers_survive(path: str) -> None:
-    """All that a memory decides by is in the file."""
+    """The file keeps everything that a memory decides by."""
     world, clock = front_page(30), Clock()
     clock.now = 10_000.5
     async with client(world) as (_, fetcher):
@@ -215,7 +215,7 @@ async def test_time_proof_and_newcomers_survive(path: str) -> None:
     assert [(c.id, at) for c, at in memory.newcomers][-1] == (world.next_id - 1, clock.now)
 
 
-# What stands in the file.
+# The content of the file.
 
 
 async def test_counts_get_a_row_where_something_differs(path: str) -> None:
@@ -236,7 +236,7 @@ async def test_counts_get_a_row_where_something_differs(path: str) -> None:
 
 
 async def test_file_is_ours_and_sound(path: str) -> None:
-    """Anyone can see whose it is, and that its rows belong together."""
+    """The file names its application, and all its foreign keys hold."""
     async with client(front_page(3, 4)) as (_, fetcher):
         await poll(fetcher, path)
 
@@ -249,7 +249,7 @@ async def test_file_is_ours_and_sound(path: str) -> None:
 
 
 async def test_views_answer(path: str) -> None:
-    """The latest counts, growth, disputes, what was partial, who wrote most."""
+    """The latest counts, growth, disputes, partial counts, authors."""
     world = front_page(3, 4)
     post = world.top[0]
     (world.items[post] or {})["descendants"] = 7
@@ -448,7 +448,7 @@ def test_refused_file_stays_as_it_is(make: Any, problem: str, path: str) -> None
     ],
 )
 def test_path_that_cannot_be(name: str, problem: str, tmp_path: Path) -> None:
-    """What cannot be a file at all is refused likewise."""
+    """A path that cannot be a file is refused likewise."""
     path = os.path.join(tmp_path, name)  # noqa: PTH118 - a "." and a NUL stay what they are
 
     with pytest.raises(HistoryError, match=r".") as caught:
@@ -459,7 +459,7 @@ def test_path_that_cannot_be(name: str, problem: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix" or not hasattr(os, "geteuid"), reason="needs POSIX users")
 def test_read_only_file_is_refused(tmp_path: Path) -> None:
-    """Also by a user who is not root, to whom permissions mean something."""
+    """By a user who is not root: root may write any file."""
     path = tmp_path / "h.db"
     Store(str(path)).close()
     path.chmod(0o444)
@@ -470,7 +470,7 @@ def test_read_only_file_is_refused(tmp_path: Path) -> None:
         "try: Store(sys.argv[1])\n"
         "except Exception as exc: print(exc)"
     )
-    # pytest's folders are for nobody else, and a worker's are one level deeper.
+    # Other users cannot enter pytest's folders, of which a worker has one more.
     for folder in (tmp_path, *tmp_path.parents[:3]):
         if folder.name != "tmp":
             folder.chmod(0o755)
@@ -493,7 +493,7 @@ def test_names_mean_themselves(name: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_empty_file_is_a_new_one(path: str) -> None:
-    """As `mktemp` makes it."""
+    """`mktemp` makes such files."""
     Path(path).touch()
 
     Store(path).close()
@@ -502,7 +502,7 @@ def test_empty_file_is_a_new_one(path: str) -> None:
 
 
 def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
-    """A file of an older version gets what it lacks; a step that fails leaves it as it was."""
+    """A file of an older version gets all it lacks; a step that fails leaves it unchanged."""
     steps = (("CREATE TABLE a (x)",), ("CREATE TABLE b (x)", "INSERT INTO a VALUES (1)"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         migrate(connection, steps[:1])
@@ -519,7 +519,7 @@ def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
 
 
-# What it survives.
+# Accidents.
 
 
 @pytest.mark.parametrize(
@@ -684,7 +684,7 @@ async def test_what_could_not_be_written_is_written_at_the_end(
 
 
 async def test_new_is_counted_from_the_last_exact_count(path: str) -> None:
-    """A failure in between says nothing about what is new."""
+    """A failure in between does not count."""
     world = front_page(30, 3)
     post = world.items[world.top[0]] or {}
     kids = post["kids"]
@@ -702,7 +702,7 @@ async def test_new_is_counted_from_the_last_exact_count(path: str) -> None:
 
 
 async def test_two_processes_lose_nothing_of_each_other(path: str) -> None:
-    """Their trees grow from what each has read, in any order."""
+    """Their trees grow by the comments that each has read, in any order."""
     world = front_page(30, 30)
     shuffled = random.Random(1)
     async with client(world) as (_, fetcher), History(path) as one, History(path) as other:
@@ -725,7 +725,7 @@ async def test_two_processes_lose_nothing_of_each_other(path: str) -> None:
 
 
 async def test_dropped_parent_of_anothers_comment_is_written_again(path: str) -> None:
-    """One process sees a comment removed, the other a reply to it: what is saved is a tree."""
+    """One process sees a comment removed, the other a reply to it; the saved rows are a tree."""
     world, clock = front_page(3), Clock()
     post = world.top[0]
     comment = next(iter(world.walk(post)))
@@ -748,7 +748,7 @@ async def test_dropped_parent_of_anothers_comment_is_written_again(path: str) ->
 
 
 class Process:
-    """One that uses the file: its memory, which a poll filled, and what it has saved."""
+    """A process that uses the file: its memory, filled by a poll, and its store."""
 
     def __init__(self, path: str, report: PollReport, clock: Clock) -> None:
         self.store, self.memory, self.report = Store(path), Memory(clock), report
@@ -764,7 +764,7 @@ class Process:
 
 @pytest.fixture
 async def processes(path: str) -> AsyncIterator[tuple[Process, Process, Process]]:
-    """Three processes and a file that knows a tree of thirty comments."""
+    """Yield three processes and a file with a tree of thirty comments."""
     clock = Clock()
     async with client(front_page(30)) as (_, fetcher):
         report = await poll(fetcher, path, clock=clock)
@@ -778,7 +778,7 @@ Processes = tuple[Process, Process, Process]
 
 
 async def test_the_largest_claim_counts(processes: Processes) -> None:
-    """What one has read to the end, the other does not take back."""
+    """A claim of a process that has read to the end is not lowered by another."""
     one, other, third = processes
     mine, theirs = one.recall(), other.recall()
     upto = mine.tree.upto
@@ -792,7 +792,7 @@ async def test_the_largest_claim_counts(processes: Processes) -> None:
 
 
 async def test_unfinished_claim_does_not_count(processes: Processes) -> None:
-    """What one wanted to read up to, and the other has not, nobody has."""
+    """A claim that a process has not finished counts for no other."""
     one, other, third = processes
     mine, theirs = one.recall(), other.recall()
     upto = mine.tree.upto
@@ -817,7 +817,7 @@ async def test_lower_claim_of_one_who_knows_counts(processes: Processes) -> None
 
 
 async def test_ids_not_read_yet_are_not_claimed(processes: Processes) -> None:
-    """And since when they are asked for is known to the next run, which may give them up."""
+    """The next run knows since when they are asked for, and when to give them up."""
     one, other, _ = processes
     upto = one.recall().tree.upto
     since = one.memory.clock() - 60
@@ -833,7 +833,7 @@ async def test_ids_not_read_yet_are_not_claimed(processes: Processes) -> None:
 
 
 async def test_stale_nodes_and_unfinished_walks_are_gone_on_with(processes: Processes) -> None:
-    """What is left to be read is left to the next run."""
+    """The next run reads the rest."""
     one, other, third = processes
     mine = one.recall()
     comment = max(mine.tree.nodes)
@@ -853,7 +853,7 @@ async def test_stale_nodes_and_unfinished_walks_are_gone_on_with(processes: Proc
 
 
 async def test_only_differences_are_written(processes: Processes, path: str) -> None:
-    """What one has dropped is gone; what another has added stays."""
+    """Comments that one process dropped are gone; those that another added stay."""
     one, other, third = processes
     mine, theirs = one.recall(), other.recall()
     leaves = [i for i, node in mine.tree.nodes.items() if not node.kids]
@@ -878,7 +878,7 @@ async def test_only_differences_are_written(processes: Processes, path: str) -> 
 
 
 async def test_half_read_tree_does_not_replace_a_whole_one(processes: Processes, path: str) -> None:
-    """One that could not read the file, and not all of the tree either, leaves it alone."""
+    """A process that read neither the file nor the whole tree leaves the saved tree alone."""
     one, other, _ = processes
     async with client(front_page(30), max_fetches=28) as (_, fetcher):
         await Poll(fetcher, Settings(), memory=one.memory, number=1).run(lambda _: None)
@@ -891,7 +891,7 @@ async def test_half_read_tree_does_not_replace_a_whole_one(processes: Processes,
 
 
 async def test_old_newcomers_leave_the_file(processes: Processes, path: str) -> None:
-    """After a minute and a half their parents list them, or never will."""
+    """After 90 seconds their parents list them, or never will."""
     one, _, _ = processes
     one.recall()
     before = query(path, "SELECT count(*) > 0 FROM newcomers")
@@ -918,7 +918,7 @@ async def url() -> Any:
 
 
 async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None:
-    """What was printed is in it, and the next run starts from there."""
+    """Every printed poll is in it, and the next run starts from there."""
     moments = random.Random(3)
     printed = 0
     for _ in range(3):
@@ -940,7 +940,7 @@ async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None
 
 
 def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:
-    """Exit code 2, as for any other argument that cannot be."""
+    """The exit code is 2, as for any other bad argument."""
     done = subprocess.run(
         [*COMMAND, "--history", str(tmp_path), "--once"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Settings check themselves, whoever makes them."""
+"""Settings check themselves, for library users too."""
 
 import math
 import pickle
@@ -12,14 +12,14 @@ from hn_comments.settings import CHECKS
 
 
 def test_every_setting_is_checked() -> None:
-    """None can be added without saying what it may be."""
+    """No setting can be added without a check."""
     assert set(CHECKS) == {field.name for field in fields(Settings)}
 
 
 @pytest.mark.parametrize("field", sorted(CHECKS))
 @pytest.mark.parametrize("value", [(), [8863], b"top", 1j, object])
 def test_wrong_type(field: str, value: Any) -> None:
-    """Is a ValueError with a sentence, and nothing else."""
+    """A wrong type is a ValueError with a sentence."""
     if (field, value) == ("posts", ()):
         return
 
@@ -57,7 +57,7 @@ def test_wrong_type(field: str, value: Any) -> None:
     ],
 )
 def test_what_is_refused(settings: dict[str, Any], sentence: str) -> None:
-    """Out of range, unknown, contradictory."""
+    """Values out of range, unknown, or contradictory."""
     with pytest.raises(BadSetting) as caught:
         Settings(**settings)
 
@@ -76,7 +76,7 @@ def test_what_is_refused(settings: dict[str, Any], sentence: str) -> None:
     ],
 )
 def test_what_is_allowed(settings: dict[str, Any]) -> None:
-    """The ends of the ranges, and what only looks contradictory."""
+    """The ends of the ranges, and pairs that only look contradictory."""
     chosen = Settings(**settings)
 
     assert {name: getattr(chosen, name) for name in settings} == settings

@@ -101,8 +101,23 @@ def test_post_without_a_title() -> None:
     assert text(post(item=Item(id=8863))) == "] Post 8863 has 72 comments (2)  (no title)"
 
 
+def test_titles_are_decoded_where_people_read_them() -> None:
+    """For programs they stay as the API sent them."""
+    title = "Why &lt;canvas&gt; &amp; &#27;not SVG"
+    item = Item(id=9224, type="comment", parent=8863)
+    comment = Comment(item=item, story=8863, title=title, parent_by=None)
+    report = poll(post(item=Item(id=8863, title=title)), comments=(comment,))
+
+    told, said = lines(report, comments=True)
+
+    assert told.endswith("  Why <canvas> & not SVG")
+    assert "on post 8863  Why <canvas> & not SVG  https:" in said
+    assert json.loads(lines(report, format="json")[0])["title"] == title
+    assert title in lines(report, format="csv")[0]
+
+
 def test_control_characters_never_reach_a_terminal() -> None:
-    """Nor what turns text around, nor halves of characters, in any format."""
+    """Nor do controls that turn text around, nor halves of characters, in any format."""
     title = "a\x1b]0;b\x07c\r\n\x9b2Jd\x7f\u2028\u202ee\u2066\ud800f\U0001f600"
     story = post(item=Item(id=8863, title=title, by="x\x00y", url="z\x1b"))
 
@@ -126,12 +141,12 @@ def test_invisible_controls_are_left_out(control: str) -> None:
     "whole", ["\u0645\u06cc\u200c\u0634", "\U0001f469\u200d\U0001f4bb", "é\ufe0f"]
 )
 def test_what_scripts_and_emoji_need_stays(whole: str) -> None:
-    """The joiners are not seen either, but what they join is."""
+    """The joiners are invisible, too, but join visible characters."""
     assert clean(whole) == whole
 
 
 def test_endless_titles_and_reasons_are_cut() -> None:
-    """After what would not be printed anyway was left out."""
+    """Unprintable characters are left out first, and count for nothing."""
     reason = "\0" * 25_000 + "x" * 25_000
     story = post(item=Item(id=8863, title="t" * 10**6), count=PARTIAL, error=reason)
 
@@ -162,7 +177,7 @@ COMMENT = Comment(
 
 
 def test_comments_as_text() -> None:
-    """Who, where, and indented what: no line of it can pass for one of ours."""
+    """The text is indented: none of its lines can pass for one of ours."""
     head, *body = lines(poll(comments=(COMMENT,)), comments=True)
 
     link = "https://news.ycombinator.com/item?id=9224"
@@ -171,7 +186,7 @@ def test_comments_as_text() -> None:
 
 
 def test_reply_names_whom_it_answers() -> None:
-    """Where that is another comment."""
+    """Only where that is another comment."""
     item = Item(id=9225, by="drew", parent=9224)
     reply = Comment(item=item, story=8863, title=None, parent_by="Brandon\nM")
 
@@ -181,7 +196,7 @@ def test_reply_names_whom_it_answers() -> None:
 
 
 def test_comments_as_json() -> None:
-    """A line for each, between the posts and the poll."""
+    """They stand between the posts and the poll, a line each."""
     _, line, end = lines(poll(post(), comments=(COMMENT,)), comments=True, format="json")
 
     assert json.loads(line) == {
@@ -201,12 +216,12 @@ def test_comments_as_json() -> None:
 
 
 def test_comments_nobody_asked_for() -> None:
-    """Are not shown."""
+    """They are not shown."""
     assert lines(poll(comments=(COMMENT,))) == []
 
 
 def test_cost_of_a_poll() -> None:
-    """What the server refused is said where there was any."""
+    """Refusals are said if there were any."""
     assert format_cost(poll()) == "> Calculating comments took 2.96 seconds and 244 fetches"
     assert format_cost(poll(refused=3)).endswith(" seconds and 244 fetches, 3 refused")
 
@@ -313,5 +328,5 @@ def test_what_is_not_to_be_told_is_left_out(name: str) -> None:
     ],
 )
 def test_status_of_a_poll(report: PollReport, status: str) -> None:
-    """Exact if all its posts are, failed if there is nothing to say, else partial."""
+    """Exact if all its posts are, failed if no post was counted, else partial."""
     assert report.status == status

@@ -1,4 +1,4 @@
-"""The grid, the bound on overlap, the errors, the end; without any network."""
+"""The grid, the bound on overlap, the errors and the end, without a network."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from .support import DEADLINE, MS, Ear, eventually
 
 
 class FakePoll:
-    """Polls that last *seconds*, and fail where *outcomes* says so."""
+    """Polls that last *seconds*, and raise the exceptions among *outcomes*."""
 
     def __init__(self, *, seconds: float = 0, outcomes: str = "") -> None:
         self.seconds = seconds
@@ -52,7 +52,7 @@ async def run(poller: Poller) -> None:
 
 
 async def test_so_many_polls_and_no_more() -> None:
-    """--polls 3, and the end when the last of them ends."""
+    """With --polls 3 the program ends when the third poll does."""
     poll = FakePoll(seconds=10 * MS)
 
     await run(poller(poll, polls=3))
@@ -79,8 +79,8 @@ async def test_starts_keep_to_the_grid() -> None:
     late = [start - poll.starts[0] - tick * 20 * MS for tick, start in enumerate(poll.starts)]
     # The clock of the loop may round a deadline down to its own resolution.
     assert min(late) > -MS
-    # No drift: the last polls are no later than the first were, by far. A machine that was
-    # busy for a moment may have skipped a whole tick, which keeps to the grid.
+    # No drift: the last polls are hardly later than the first. A busy machine may have skipped
+    # a tick, which keeps to the grid.
     assert min(seconds % (20 * MS) for seconds in late[-10:]) < 10 * MS
 
 
@@ -102,7 +102,7 @@ async def test_slow_polls_overlap_up_to_a_bound() -> None:
 
 
 async def test_blocked_program_counts_the_ticks_it_missed() -> None:
-    """After a long stop the grid goes on where it is, not with a burst of polls."""
+    """After a long stop the polls go on at the next tick, without a burst."""
     poll = FakePoll()
     polling = poller(poll)
     task = asyncio.create_task(polling.run())
@@ -121,7 +121,7 @@ async def test_blocked_program_counts_the_ticks_it_missed() -> None:
 
 
 async def test_too_many_errors_end_the_program_at_once() -> None:
-    """The third failure in a row, and not the next tick, is the end."""
+    """It ends at the third failure in a row, not at the next tick."""
     poll = FakePoll(outcomes="FFF")
     start = asyncio.get_running_loop().time()
 
@@ -133,7 +133,7 @@ async def test_too_many_errors_end_the_program_at_once() -> None:
 
 
 async def test_polls_still_running_are_cancelled_at_the_end() -> None:
-    """With their errors collected, nothing goes on behind the program's back."""
+    """Their errors are collected, and no task goes on."""
     poll = FakePoll(seconds=3600)
     polling = poller(poll)
     task = asyncio.create_task(polling.run())
@@ -148,7 +148,7 @@ async def test_polls_still_running_are_cancelled_at_the_end() -> None:
 
 
 async def test_success_clears_the_list() -> None:
-    """Only failures in a row count."""
+    """The failures before it no longer count."""
     poll = FakePoll(outcomes="FFSFFSFF")
     polling = poller(poll, polls=8)
 
@@ -185,7 +185,7 @@ async def test_errors_never_stop_and_stay_bounded() -> None:
     await run(polling)
 
     assert len(polling.errors) == MAX_ERRORS_KEPT
-    # The last one that was launched did not wait, so it failed first of all.
+    # The poll launched last did not wait, so it failed first.
     messages = {error.message for error in polling.errors}
     assert "failure 149" in messages
     assert not messages & {"failure 150", "failure 1"}

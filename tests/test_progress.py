@@ -1,4 +1,4 @@
-"""The line that says how far a walk is."""
+"""The line with the progress of a walk."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ class Walk:
         self.line = ProgressLine(terminal(program, control=control), lambda: self.progress)
 
     def read(self) -> str:
-        """Return all that was written yet."""
+        """Return all that has been written."""
         while select.select([self.user], [], [], 0)[0]:
             self.seen += os.read(self.user, 4096).decode()
         return self.seen
@@ -39,13 +39,13 @@ class Walk:
 
 @contextmanager
 def walk(*, control: bool = True) -> Iterator[Walk]:
-    """Give a walk on a terminal of 80 columns."""
+    """Yield a walk on a terminal of 80 columns."""
     with pseudo_terminal() as (user, program):
         yield Walk(user, program, control=control)
 
 
 def test_facts_are_told_by_importance() -> None:
-    """A narrow terminal gets the first of them, none gets half a one."""
+    """A narrow terminal gets the first ones, and none gets a part of one."""
     assert describe_progress(WALK, 80) == (
         "1,200 of about 4,800 comments, 15 s left, 12 of 50 posts, 300 requests/s"
     )
@@ -56,7 +56,7 @@ def test_facts_are_told_by_importance() -> None:
 
 @pytest.mark.parametrize("expected", [None, 0, 1199, 1200])
 def test_no_guess_without_ground(expected: int | None) -> None:
-    """Where nobody says how many there are, or fewer than are there, nothing is foretold."""
+    """No time is foretold where the posts name no number, or one that is passed."""
     described = describe_progress(replace(WALK, expected=expected), 80)
 
     assert described.startswith("1,200 comments so far, 12 of 50 posts")
@@ -85,7 +85,7 @@ async def test_the_line_comes_with_a_long_walk_and_goes_with_it() -> None:
 
 
 async def test_the_line_is_gone_before_the_results_and_after_a_crash() -> None:
-    """Whoever writes next, starts at an empty line."""
+    """The next line starts where it stood."""
     with walk() as shown:
         shown.progress = WALK
         shown.line.update()
@@ -126,7 +126,7 @@ async def test_a_dumb_terminal_has_no_line() -> None:
 async def test_a_stopped_or_closed_terminal_holds_nothing_up() -> None:
     """After Ctrl-S, and when the window was closed, the walk goes on."""
     with walk() as shown:
-        # As long as nobody reads, a terminal takes some kilobytes; then a write would wait.
+        # A terminal takes some kilobytes that nobody reads; then a write would wait.
         for number in range(2000):
             shown.progress = replace(WALK, comments=number)
             shown.line.update()

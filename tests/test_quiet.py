@@ -1,4 +1,4 @@
-"""Quiet about trouble: hours without the API pass in seconds, and their lines are counted."""
+"""Few lines about trouble: hours without the API pass in seconds, and their lines are counted."""
 
 import asyncio
 import contextlib
@@ -23,12 +23,12 @@ from .support import MS, Clock, Ear, client, front_page, poll_once
 
 HOUR = 3600.0
 
-# Lines in an hour without the API that a log can bear.
+# Lines in an hour without the API, at most.
 MAX_LINES = 10
 
 
 class HastySelector(selectors.DefaultSelector):
-    """Waits for nothing: the time until the next timer has passed at once."""
+    """A selector that does not wait, but lets the time until the next timer pass at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class HastySelector(selectors.DefaultSelector):
 
 
 class HastyLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock is ahead by all that nobody had to wait for."""
+    """An event loop whose clock is ahead by the time that was not waited for."""
 
     def __init__(self) -> None:
         self._hasty = HastySelector()
@@ -102,7 +102,7 @@ FAILURES = [refuse, hang, break_down, ask_for_less, talk_nonsense]
         pytest.param(
             answer,
             period,
-            # Polls that take long have an idle tick for each period: tens of seconds of them.
+            # Long polls have an idle tick for each period, which take tens of seconds.
             marks=[pytest.mark.long] if period < 1 and answer in {hang, ask_for_less} else [],
         )
         for answer in FAILURES
@@ -112,7 +112,7 @@ FAILURES = [refuse, hang, break_down, ask_for_less, talk_nonsense]
 def test_hour_without_the_api_is_a_few_lines(
     answer: Answer, period: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is wrong with it, and however short the period is."""
+    """For any trouble, and any period."""
 
     async def get(_session: Session, path: str, _url: object) -> bytes:
         return await answer(path)
@@ -127,13 +127,13 @@ def test_hour_without_the_api_is_a_few_lines(
     assert 1 < len(reports) < 200
     assert {report.status for report in reports} == {"failed"}
     assert len([line for line in lines if " failed: " in line]) == 1
-    # The command line adds what the first failed poll took.
+    # The command line adds the cost of the first failed poll.
     assert len(lines) + 1 <= MAX_LINES
 
 
 @pytest.mark.parametrize("failures", [1, 12])
 def test_recovery_is_said_with_its_length(failures: int) -> None:
-    """The first failure, and the end with the number of them; nothing between."""
+    """One line for the first failure, and one at the end with their number."""
 
     async def poll(number: int, _skipped: int) -> None:
         if number <= failures:
@@ -148,7 +148,7 @@ def test_recovery_is_said_with_its_length(failures: int) -> None:
 
 
 def test_failing_polls_grow_apart_on_the_grid() -> None:
-    """Two soon, then at doubled distances up to a minute; after a success as before."""
+    """Two soon, then at doubled distances up to a minute; after a success as usual."""
     starts: list[float] = []
 
     async def poll(number: int, _skipped: int) -> None:
@@ -165,7 +165,7 @@ def test_failing_polls_grow_apart_on_the_grid() -> None:
 
 
 def test_chronic_skipping_is_one_trouble() -> None:
-    """Said when it begins, and when no tick was skipped for minutes."""
+    """It is said when it begins, and when no tick was skipped for minutes."""
 
     async def poll(number: int, _skipped: int) -> None:
         await asyncio.sleep(13 if number < 100 else 1)
@@ -189,12 +189,12 @@ def test_chronic_skipping_is_one_trouble() -> None:
     ],
 )
 def test_length_of_time(seconds: float, words: str) -> None:
-    """In the unit that says most."""
+    """In the most telling unit."""
     assert describe(seconds) == words
 
 
 async def test_updates_are_missed_once() -> None:
-    """A warning when they cannot be read, and one when they can again."""
+    """One warning when they cannot be read, and one when they can again."""
     async with client(front_page(1), retries=0) as (simulator, fetcher):
         simulator.fail("updates", "500", times=3)
         ear = Ear()
@@ -210,7 +210,7 @@ async def test_updates_are_missed_once() -> None:
 
 @pytest.mark.parametrize("place", ["comment", "post", "new"])
 async def test_broken_item_does_not_hold_up_each_poll(place: str) -> None:
-    """It gets all its tries in one poll; after that a single one, and that is a short one."""
+    """It gets all tries in one poll, and a single short one in later polls."""
     timeout = 200 * MS
     async with client(front_page(2, 1), retries=1, fetch_timeout=timeout) as (simulator, fetcher):
         world, clock = simulator.world, Clock()
@@ -231,6 +231,6 @@ async def test_broken_item_does_not_hold_up_each_poll(place: str) -> None:
             assert report.stories[1].count.comments == 1
             sent.append(one.retry_counter)
 
-    # In a first poll it may be one of the latest ids, and be asked for as such, too.
+    # The first poll may ask for it twice: as a comment, and as one of the latest ids.
     assert sent[0] >= 1
     assert sent[1:] == [0, 0, 0]

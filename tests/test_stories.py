@@ -1,4 +1,4 @@
-"""One poll: what it reports, whatever happens to it."""
+"""One poll: its report, in good and bad cases."""
 
 import asyncio
 from contextlib import suppress
@@ -28,7 +28,7 @@ def counts(report: PollReport) -> list[int | None]:
 
 
 def comment_of(world: World, rank: int) -> int:
-    """Return a comment without replies, whose loss costs exactly itself."""
+    """Return a comment without replies: its loss costs one comment."""
     return next(
         kid for kid in world.walk(world.top[rank]) if not (world.items[kid] or {}).get("kids")
     )
@@ -83,12 +83,26 @@ async def test_repeated_id_in_the_list_is_one_post() -> None:
     assert counts(report) == [1, 2]
 
 
-async def test_empty_list_is_exact() -> None:
-    """Nothing to count, and nothing missed."""
+async def test_empty_list_is_a_failure() -> None:
+    """No real list is ever empty: a script that trusts the exit code must learn of it."""
     async with client(World(stories=0)) as (_, fetcher):
         report = await poll_once(fetcher)
 
-    assert (report.status, report.stories) == ("exact", ())
+    assert (report.status, report.stories) == ("failed", ())
+    assert report.errors == ("topstories.json: the list is empty",)
+
+
+async def test_null_among_the_ids_of_a_list_costs_its_place() -> None:
+    """The others are counted, and the report says that something is missing."""
+    world = front_page(3, 4)
+    world.top.insert(1, None)  # type: ignore[arg-type]
+
+    async with client(world) as (_, fetcher):
+        report = await poll_once(fetcher)
+
+    assert [story.status for story in report.stories] == ["exact", "exact"]
+    assert report.status == "partial"
+    assert report.errors == ("topstories.json: 1 of the ids are null",)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +117,7 @@ async def test_empty_list_is_exact() -> None:
     ],
 )
 async def test_one_bad_comment_among_five_hundred(fault: str, comments: int, status: str) -> None:
-    """Nine posts are exact, and the tenth says what it is."""
+    """Nine posts are exact; the tenth has a reason, or a missing comment."""
     world = front_page(*TEN_OF_FIFTY)
     bad = comment_of(world, 3)
 
@@ -150,7 +164,7 @@ async def test_post_that_cannot_be_read_is_named(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["500", "null", "garbage", "drop"])
 async def test_poll_without_a_list_fails(fault: str) -> None:
-    """There is nothing to report but that."""
+    """The report has no posts, and the error."""
     async with client(front_page(1), retries=0) as (simulator, fetcher):
         simulator.fail("topstories", fault)
         report = await poll_once(fetcher)
@@ -196,7 +210,7 @@ async def test_poll_timeout_reports_what_there_is() -> None:
 
 
 async def test_poll_timeout_before_the_list_came() -> None:
-    """Then there is nothing to report."""
+    """Then no post is reported."""
     async with client(front_page(1)) as (simulator, fetcher):
         simulator.fail("topstories", "hang")
         report = await poll_once(fetcher, poll_timeout=100 * MS)
@@ -269,7 +283,7 @@ async def test_cancelled_poll_reports_and_leaves_nothing_running() -> None:
 
 
 async def test_failed_poll_raises_after_its_report() -> None:
-    """So that the poller's done-callback sees it."""
+    """The poller's done-callback sees the error."""
     reports: list[PollReport] = []
 
     async with client(front_page(1), retries=0) as (simulator, fetcher):
@@ -342,7 +356,7 @@ async def test_faults_everywhere_never_make_a_count_wrong(seed: int) -> None:
 
 
 async def test_tasks_have_names() -> None:
-    """Whoever looks at a running program sees which poll and post a task belongs to."""
+    """The name of a task in a running program says its poll and post."""
     async with client(front_page(1)) as (simulator, fetcher):
         post = simulator.world.top[0]
         simulator.fail(f"item/{post}", "hang")

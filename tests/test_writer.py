@@ -1,4 +1,4 @@
-"""Lines that are written by a thread, and files that go on where they ended."""
+"""Lines that a thread writes, and files that are continued."""
 
 import io
 import os
@@ -21,14 +21,14 @@ HEADER = "poll,title\n"
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[io.FileIO, io.FileIO]]:
-    """Both ends of one, unbuffered."""
+    """Yield both ends of a pipe, unbuffered."""
     read_end, write_end = os.pipe()
     with io.FileIO(read_end, "rb") as reader, io.FileIO(write_end, "wb") as writer:
         yield reader, writer
 
 
 def continued(path: Path, header: str = HEADER) -> str:
-    """Return what has to stand in a file before the next line."""
+    """Return the text to write to a file before the next line."""
     file, start = open_to_append(str(path), header)
     file.close()
     return start
@@ -54,7 +54,7 @@ def continued(path: Path, header: str = HEADER) -> str:
 def test_a_file_goes_on_where_it_ended(
     content: bytes | None, header: str, start: str, tmp_path: Path
 ) -> None:
-    """A header only at its beginning, and no line glued to half of another."""
+    """It has one header, and no line is glued to half of another."""
     path = tmp_path / "counts"
     if content is not None:
         path.write_bytes(content)
@@ -64,7 +64,7 @@ def test_a_file_goes_on_where_it_ended(
 
 
 def test_another_file_is_left_alone(tmp_path: Path) -> None:
-    """Whatever it holds, it is not ours."""
+    """A file that is not ours is not changed."""
     path = tmp_path / "counts"
     path.write_bytes(b"poll,title,more\n")
 
@@ -74,7 +74,7 @@ def test_another_file_is_left_alone(tmp_path: Path) -> None:
 
 @posix_only
 def test_writing_waits_for_no_reader(pipe: tuple[io.FileIO, io.FileIO]) -> None:
-    """But all arrives, in order, when it comes; what cannot be encoded is spelled out."""
+    """All arrives in order once it reads; characters that cannot be encoded are escaped."""
     reader, raw = pipe
     writer = Writer()
     stream = Stream(writer, raw, encoding="ascii")

@@ -1,5 +1,5 @@
 """
-Check what the API answered: nothing from the network is believed before.
+Check the API's answers, before anything else uses them.
 """
 
 from typing import Any
@@ -11,11 +11,11 @@ from ..models import Item
 # The last second of the year 9999: no calendar here goes further.
 MAX_TIME = 253_402_300_799
 
-# Ids above this fit no database column, and no item of Hacker News for ages.
+# The largest id that fits an SQLite column.
 MAX_ID = 2**63 - 1
 
 
-# Direct replies of one item at most: ten times what any has.
+# Direct replies of one item at most: ten times as many as any real item has.
 MAX_KIDS = 50_000
 
 
@@ -65,9 +65,9 @@ def parse_item(path: str, item_id: int, value: Any) -> Item | None:
 
 def name(value: Any) -> str:
     """
-    Return what a message may call *value*, which can be anything that JSON can be.
+    Return a short name for any JSON value, for a message.
     """
-    # Nested deep enough, a list overflows the stack of repr().
+    # repr() of a list overflows the stack where it is nested deep enough.
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "an object"
     return repr(value)[:40]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..models import Comment, Item, PollReport, PostReport, Settings, utc_time
-from .plaintext import clean, plain_text
+from .plaintext import clean, plain_text, plain_title
 
 
 STORY_FIELDS = (
@@ -23,19 +23,19 @@ COMMENT_FIELDS = (
     "poll", "time", "id", "story", "parent", "by", "created", "text", "link",
 )  # fmt: skip
 
-# Characters of a title in a line of text. Hacker News allows 80; what sends more is no title.
+# Characters of a title in a line of text. Hacker News allows 80.
 MAX_TITLE = 300
 
-# Characters of a reason: what matters stands at its beginning.
+# Characters of a reason, whose beginning says the most.
 MAX_REASON = 200
 
-# Before each line of a comment's text, so that it cannot pass for one of ours.
+# Before each line of a comment's text, which could pass for a line of ours without it.
 INDENT = "    "
 
 
 def cut(text: str, most: int) -> str:
     """
-    Return *text*, cleaned, in *most* characters.
+    Return *text*, cleaned, in at most *most* characters.
     """
     text = clean(text)
     return text if len(text) <= most else f"{text[: most - 3]}..."
@@ -43,7 +43,7 @@ def cut(text: str, most: int) -> str:
 
 def format_header(settings: Settings) -> Iterator[str]:
     """
-    Yield the lines that stand before all reports.
+    Yield the lines before the first report.
     """
     if settings.format == "csv":
         yield _csv_line(STORY_FIELDS)
@@ -83,12 +83,12 @@ def _text_lines(
 
 def format_post(poll: int, story: PostReport) -> str:
     """
-    Return what *poll* found out about one post, in a sentence.
+    Return the result of *poll* for one post, in a sentence.
     """
     reason = cut(story.error or "", MAX_REASON)
     if story.count is None:
         return f"Post {story.id} could not be counted ({poll}): {reason}"
-    title = cut((story.item.title if story.item else None) or "(no title)", MAX_TITLE)
+    title = cut(plain_title((story.item and story.item.title) or "(no title)"), MAX_TITLE)
     if story.status == "partial":
         return (
             f"Post {story.id} has at least {story.count.comments} comments ({poll})"
@@ -104,7 +104,7 @@ def format_comment(comment: Comment) -> str:
     """
     item = comment.item
     by = cut(item.by or "(nobody)", MAX_TITLE)
-    title = cut(comment.title or "(no title)", MAX_TITLE)
+    title = cut(plain_title(comment.title or "(no title)"), MAX_TITLE)
     reply = ""
     if item.parent != comment.story and comment.parent_by:
         reply = f" in reply to {cut(comment.parent_by, MAX_TITLE)}"
@@ -113,7 +113,7 @@ def format_comment(comment: Comment) -> str:
 
 def format_cost(report: PollReport) -> str:
     """
-    Return what a poll cost, in a sentence.
+    Return the cost of a poll, in a sentence.
     """
     refused = f", {report.refused} refused" if report.refused else ""
     return (
@@ -124,7 +124,7 @@ def format_cost(report: PollReport) -> str:
 
 def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
     """
-    Return `STORY_FIELDS` of one post; what is not known is None.
+    Return `STORY_FIELDS` of one post; unknown ones are None.
     """
     fields: dict[str, Any] = dict.fromkeys(STORY_FIELDS)
     fields.update(
@@ -159,7 +159,7 @@ def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
 
 def comment_fields(report: PollReport, comment: Comment) -> dict[str, Any]:
     """
-    Return `COMMENT_FIELDS` of one comment; what is not known is None.
+    Return `COMMENT_FIELDS` of one comment; unknown ones are None.
     """
     item = comment.item
     return {
@@ -199,7 +199,7 @@ def poll_fields(report: PollReport) -> dict[str, Any]:
 
 def created(item: Item) -> str | None:
     """
-    Return when *item* was written, if that is known.
+    Return when *item* was written; None if that is unknown.
     """
     return None if item.time is None else utc_time(datetime.fromtimestamp(item.time, UTC))
 

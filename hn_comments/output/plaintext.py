@@ -1,24 +1,19 @@
 """
-Make plain text of what comes over the network: comments are HTML, and nobody's to trust.
+Make plain text of comments and titles, which come over the network as HTML.
 
-The parser is selectolax (MIT), a binding of the engine lexbor: it reads what browsers read,
-in linear time for nearly all there is, where Python's own html.parser takes seconds for some
-64 KiB. It is imported with the first comment.
+Hacker News writes this HTML itself: entities, and the tags p, i, a, pre and code. Only these are
+known here; any other tag is a blank. No library does the whole: the parsers (selectolax,
+inscriptis) leave links and code to us; html2text and markdownify take seconds for 64 KiB of
+"<a<a<a", or overflow the stack. Here time is linear in any text: a pattern ends at the next
+tag or at the one after it, and the one for code consumes what it has passed.
 """
 
 import re
 import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass
+from html import unescape
 
 
-# A type checker takes this for typing.TYPE_CHECKING.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from selectolax.lexbor import LexborNode
-
-# Characters of HTML that are read. The longest comments have some 15,000; deep nesting costs
-# its square, which at this length is a tenth of a second at worst.
+# Characters of HTML that are read. The longest comments have some 15,000.
 MAX_HTML = 32_768
 
 # Lines of the result, so that ten thousand empty paragraphs do not scroll all else away.
@@ -33,8 +28,8 @@ CODE_INDENT = "    "
 # Cells that text is fitted to at least, so that code keeps some beside its indentation.
 MIN_WIDTH = 10
 
-# What moves a terminal's cursor or breaks a line (C0, DEL, C1, line and paragraph
-# separators), what turns text around (bidirectional controls, UAX 9), what takes no place but
+# Controls that move a terminal's cursor or break a line (C0, DEL, C1, line and paragraph
+# separators) or turn text around (bidirectional controls, UAX 9), invisible characters that
 # can hide something (soft hyphens, invisible operators, tags), and halves of surrogate pairs,
 # which JSON can hold but no encoding can write. The joiners U+200C and U+200D stay: Persian,
 # the scripts of India and emoji need them.
@@ -43,24 +38,31 @@ UNPRINTABLE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
-# Elements that begin and end a paragraph. Of these Hacker News sends p and pre.
-# fmt: off
-BLOCKS = frozenset((
-    "address", "article", "blockquote", "dd", "div", "dl", "dt", "footer", "form", "h1", "h2",
-    "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section",
-    "table", "tr", "ul",
-))
-# fmt: on
+# Splits a text so that code stands at the odd places.
+CODE = re.compile(r"<pre\b[^<>]*>(.*?)(?:</pre>|\Z)", re.DOTALL | re.IGNORECASE)
+PARAGRAPH = re.compile(r"</?p\b[^<>]*>", re.IGNORECASE)
+LINK = re.compile(r'<a href="([^"<>]*)"[^<>]*>([^<]*)</a>', re.IGNORECASE)
+INLINE = re.compile(r"</?(?:a|code|i)\b[^<>]*>", re.IGNORECASE)
+OTHER = re.compile(r"<[a-z/!?][^<>]*>", re.IGNORECASE)
 
-# Elements whose content is not for readers.
-HIDDEN = frozenset(("head", "iframe", "noscript", "script", "style", "template", "title"))
+# An entity beyond all of Unicode. unescape() raises ValueError for one of 4,301 digits.
+NO_CHARACTER = re.compile("&#[0-9]{8,};?")
+
+ADDRESS = ("http://", "https://")
 
 
 def clean(text: str) -> str:
     """
-    Return *text* without what could do more to a terminal than print.
+    Return *text* without the characters that could do more to a terminal than print.
     """
     return UNPRINTABLE.sub("", text)
+
+
+def plain_title(title: str) -> str:
+    """
+    Return a title as people read it: its entities decoded, and cleaned.
+    """
+    return clean(decode(title[:MAX_HTML]))
 
 
 def plain_text(html: str, width: int | None = None) -> str:
@@ -70,164 +72,76 @@ def plain_text(html: str, width: int | None = None) -> str:
     With a *width*, lines have so many terminal cells at most; an address longer than that
     stays whole, so that it can be clicked. Control characters are gone, but line feeds.
     """
-    if width is not None:
-        width = max(width, MIN_WIDTH)
-    paragraphs = read_paragraphs(html[:MAX_HTML])
-    lines = "\n\n".join(
-        "\n".join(paragraph.lines(width)) for paragraph in paragraphs if paragraph.text
-    ).splitlines()
+    width = None if width is None else max(width, MIN_WIDTH)
+    paragraphs: list[list[str]] = []
+    for index, piece in enumerate(CODE.split(html[:MAX_HTML])):
+        if index % 2:
+            paragraphs.append(fit_code(piece, width))
+        else:
+            paragraphs += [wrap(paragraph, width) for paragraph in PARAGRAPH.split(piece)]
+    lines = "\n\n".join("\n".join(part) for part in paragraphs if any(part)).split("\n")
     if len(lines) > MAX_LINES or len(html) > MAX_HTML:
         lines = [*lines[:MAX_LINES], CUT]
     return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+def decode(html: str) -> str:
     """
-    A paragraph, or a piece of code with its own lines.
+    Return *html*, in which there are no tags any more, with its entities decoded.
     """
+    return unescape(NO_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", html))
 
-    text: str
-    code: bool
 
-    def lines(self, width: int | None) -> Iterator[str]:
-        """
-        Yield the lines, fitted to *width* cells.
-        """
-        for line in self.text.split("\n"):
-            if self.code:
-                inner = None if width is None else width - len(CODE_INDENT)
-                yield from ((CODE_INDENT + piece).rstrip() for piece in fold(line, inner))
+def fit_code(html: str, width: int | None) -> list[str]:
+    """
+    Return the lines of a piece of code, indented; those too long are broken anywhere.
+    """
+    code = textwrap.dedent(decode(OTHER.sub("", html)).expandtabs(4)).strip("\n")
+    lines = [clean(line).rstrip() for line in code.split("\n")]
+    if width is not None:
+        lines = [piece for line in lines for piece in fold(line, width - len(CODE_INDENT))]
+    return [f"{CODE_INDENT}{line}" if line else "" for line in lines]
+
+
+def wrap(html: str, width: int | None) -> list[str]:
+    """
+    Return the lines of a paragraph, broken between words.
+    """
+    text = decode(OTHER.sub(" ", INLINE.sub("", LINK.sub(name_link, html))))
+    words = [word for word in map(clean, text.split()) if word]
+    if width is None:
+        return [" ".join(words)]
+    from rich.cells import cell_len
+
+    lines: list[str] = [""]
+    for word in words:
+        whole = word.lstrip("(").startswith(ADDRESS)
+        for piece in [word] if whole else fold(word, width):
+            longer = f"{lines[-1]} {piece}" if lines[-1] else piece
+            if lines[-1] and cell_len(longer) > width:
+                lines.append(piece)
             else:
-                yield from wrap(line, width)
+                lines[-1] = longer
+    return lines
 
 
-def read_paragraphs(html: str) -> list[Paragraph]:
-    """
-    Return the paragraphs of *html*, cleaned.
-    """
-    from selectolax.lexbor import LexborHTMLParser
-
-    # The halves of surrogate pairs that JSON can hold have no UTF-8.
-    tree = LexborHTMLParser(html.encode(errors="replace").decode())
-    reader = Reader()
-    node = tree.body
-    while node is not None:
-        reader.enter(node)
-        below = None if node.tag in HIDDEN else node.first_child
-        # Up to where there is a next sibling. Not recursive: ten thousand levels are possible.
-        while below is None and node is not None:
-            reader.leave(node)
-            below = node.next
-            if below is None:
-                node = node.parent
-        node = below
-    return reader.paragraphs
-
-
-class Reader:
-    """
-    Collects paragraphs from the nodes of a tree, as they are entered and left.
-    """
-
-    def __init__(self) -> None:
-        self.paragraphs: list[Paragraph] = []
-        self._parts: list[str] = []
-        self._code = 0
-        # The address of the link that is open, and the parts that were there before it.
-        self._link: tuple[str, int] | None = None
-
-    def enter(self, node: "LexborNode") -> None:
-        """
-        Take in a text, or what begins with an element.
-        """
-        tag = node.tag
-        if tag == "-text":
-            self._parts.append(self._text(node.text_content or ""))
-        elif tag == "br":
-            self._parts.append("\n")
-        elif tag == "a" and self._link is None:
-            self._link = ((node.attributes.get("href") or "").strip(), len(self._parts))
-        elif tag in BLOCKS:
-            self._end_paragraph()
-            self._code += tag == "pre"
-            if tag == "li":
-                self._parts.append("- ")
-
-    def leave(self, node: "LexborNode") -> None:
-        """
-        Take in what ends with an element; the document itself ends the last paragraph.
-        """
-        tag = node.tag
-        if tag == "a" and self._link is not None:
-            address, before = self._link
-            text = "".join(self._parts[before:])
-            self._parts[before:] = [name_link(text, clean(address))]
-            self._link = None
-        elif tag in BLOCKS or tag == "body":
-            self._end_paragraph()
-            self._code -= tag == "pre"
-
-    def _text(self, text: str) -> str:
-        if not self._code:
-            return clean(re.sub(r"\s+", " ", text))
-        return "\n".join(clean(line) for line in text.expandtabs(4).split("\n"))
-
-    def _end_paragraph(self) -> None:
-        text = "".join(self._parts)
-        if self._code:
-            # Blank lines are part of code, a screenful of them is not.
-            text = re.sub(r"\n(?: *\n){2,}", "\n\n", textwrap.dedent(text)).strip("\n").rstrip()
-        else:
-            text = "\n".join(" ".join(line.split()) for line in text.strip().split("\n"))
-        if text:
-            self.paragraphs.append(Paragraph(text, code=self._code > 0))
-        self._parts.clear()
-        if self._link is not None:
-            self._link = (self._link[0], 0)
-
-
-def name_link(text: str, address: str) -> str:
+def name_link(link: re.Match[str]) -> str:
     """
     Return a link as text: the address alone where the text only repeats or shortens it.
     """
-    shown = text.strip()
-    if not shown or not address.startswith(("http://", "https://")):
+    address, text = link.groups()
+    target, shown = decode(address), decode(text).strip()
+    if not target.startswith(ADDRESS):
         return text
-    if address.startswith(shown.removesuffix("...")) or address.endswith(f"//{shown}"):
+    if target.startswith(shown.removesuffix("...")) or target.endswith(f"//{shown}"):
         return address
     return f"{text} ({address})"
 
 
-def wrap(line: str, width: int | None) -> Iterator[str]:
-    """
-    Yield *line* in lines of at most *width* cells, broken between words.
-    """
-    if width is None:
-        yield line
-        return
-    from rich.cells import cell_len
-
-    words: list[str] = []
-    used = 0
-    for word in line.split():
-        address = word.lstrip("(").startswith(("http://", "https://"))
-        for piece in (word,) if address else fold(word, width):
-            cells = cell_len(piece)
-            if words and used + cells > width:
-                yield " ".join(words)
-                words, used = [], 0
-            words.append(piece)
-            used += cells + 1
-    yield " ".join(words)
-
-
-def fold(text: str, width: int | None) -> list[str]:
+def fold(text: str, width: int) -> list[str]:
     """
     Return *text* in pieces of at most *width* cells, broken anywhere.
     """
-    if width is None:
-        return [text]
     from rich.cells import chop_cells
 
     return chop_cells(text, width) or [text]

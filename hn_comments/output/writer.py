@@ -1,8 +1,8 @@
 """
-Write lines in a thread of its own, so that a slow reader holds up nothing else.
+Write lines in a thread, so that a slow reader holds up nothing else.
 
-A pipe that is full blocks whoever writes to it, for as long as its reader likes. Here that
-is a thread that nobody waits for: polls go on, and a signal still ends the program.
+A full pipe blocks its writer for as long as its reader likes. Here it blocks a thread that
+nobody waits for: polls go on, and a signal still ends the program.
 """
 
 import collections
@@ -16,7 +16,7 @@ from io import FileIO, RawIOBase
 from typing import BinaryIO, TextIO
 
 
-# Bytes at either end of a file that are read to see how it can go on. Lines are shorter.
+# Bytes read at either end of a file that is appended to: more than any line has.
 GLANCE = 1 << 16
 
 
@@ -24,8 +24,8 @@ class Writer:
     """
     Writes texts to streams, in the order in which they were given.
 
-    One thread for all streams keeps the order also where two of them are one terminal. It
-    is a daemon: where it is blocked at the end, the program ends nevertheless.
+    One thread serves all streams, so that the order is kept where two lead to one terminal.
+    It is a daemon, so that the program can end while it is blocked.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Writer:
 
     def put(self, stream: "Stream", data: bytes) -> None:
         """
-        Have *data* written to *stream*; never wait for that.
+        Let the thread write *data* to *stream*, without waiting for it.
         """
         with self._changed:
             self._texts.append((stream, data))
@@ -45,13 +45,13 @@ class Writer:
 
     def wait(self, seconds: float) -> bool:
         """
-        Return whether all is written, after *seconds* at the latest.
+        Wait until all is written, for at most *seconds*; return whether it is.
         """
         with self._changed:
             return self._changed.wait_for(lambda: not self.backlog, seconds)
 
     def _run(self) -> None:
-        # Signals are the main thread's business; its waiting must end when one comes.
+        # A signal must reach the main thread, or its waiting would not end.
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
@@ -68,8 +68,8 @@ class Stream:
     """
     A text file to write to, by way of *writer*.
 
-    The first *error* ends it: it is told to *on_error*, in the writer's thread, and what
-    comes later is dropped. *given* and *written* count bytes.
+    The first *error* ends it: *on_error* is called with it, in the writer's thread, and later
+    texts are dropped. *given* and *written* count bytes.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Stream:
 
     def write(self, text: str) -> int:
         """
-        Have *text* written soon.
+        Let the writer's thread write *text*.
         """
         # A title that the terminal's encoding does not know must not end the program.
         data = text.encode(self._encoding, "backslashreplace")
@@ -99,7 +99,7 @@ class Stream:
 
     def flush(self) -> None:
         """
-        Do nothing: nothing is held back.
+        Do nothing: there is no buffer.
         """
 
     def write_now(self, data: bytes) -> None:
@@ -111,7 +111,7 @@ class Stream:
             while rest and self.error is None:
                 written = self._raw.write(rest)
                 if written is None:
-                    # Somebody made the pipe non-blocking, and it is full.
+                    # The pipe is full, and another process made it non-blocking.
                     select.select([], [self._raw], [])
                 else:
                     self.written += written
@@ -132,21 +132,21 @@ def stream_to(
     """
     if file is None:
         return None
-    # Below Python's buffer, which would lose what a non-blocking pipe does not take at once,
-    # and which with -u is not there.
+    # Below Python's buffer, which loses text if a non-blocking pipe is full. With -u there is
+    # no buffer.
     raw = getattr(file.buffer, "raw", file.buffer)
     return Stream(writer, raw, encoding=file.encoding, on_error=on_error)
 
 
 def open_to_append(path: str, header: str) -> tuple[FileIO, str]:
     """
-    Open a file of results, and return what has to stand in it before the next line.
+    Open a file of results, and return the text to write before the next line.
 
-    That is the *header* in an empty file, and the end of a line where a run was killed in
-    the middle of one.
+    An empty file gets the *header*; a last line that is not whole, because its run was killed,
+    gets its end.
 
     Raises:
-        OSError: if it cannot be written, or holds something else than what *header* says.
+        OSError: if it cannot be written, or begins with something else than *header*.
     """
     file = FileIO(path, "ab")
     try:
@@ -169,11 +169,11 @@ def _read_ends(path: str, size: int, header: str) -> str:
 
 def _end_of(line: str, header: str) -> str:
     """
-    Return what makes a whole line of the beginning of one.
+    Return the text that makes *line*, the beginning of one, whole.
     """
     if not header:
         return "\n"
-    # A quote that is still open would swallow all that follows, and DuckDB wants all fields.
+    # An open quote would swallow all later lines, and DuckDB refuses a line that lacks fields.
     quote = '"' if line.count('"') % 2 else ""
     fields = len(next(csv.reader([line + quote])))
     return f"{quote}{',' * (header.count(',') + 1 - fields)}\n"

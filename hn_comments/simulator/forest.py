@@ -15,16 +15,16 @@ class Forest:
     """
     The items, and which item is where.
 
-    It keeps `kids`, `parent` and `descendants` agreeing, whatever happens.
+    Each change keeps `kids`, `parent` and `descendants` in agreement.
     """
 
     def __init__(self, replicas: Replicas) -> None:
         self.items: dict[int, Item | None] = {}
-        # Every comment id below each story, for choosing where the next one goes.
+        # Every comment id below each story; a new comment chooses its parent among them.
         self.threads: dict[int, list[int]] = {}
         # Comments that no parent lists.
         self.unlisted: set[int] = set()
-        # How all this looks from outside.
+        # The views of the items that the API gives, which can be late.
         self.replicas = replicas
 
     def walk(self, post_id: int) -> Iterable[int]:
@@ -42,7 +42,7 @@ class Forest:
 
     def root(self, item_id: int) -> int:
         """
-        Return the post that a comment belongs to, or says it does.
+        Return the post that a comment's parents lead to, whether they list it or not.
         """
         while (parent := (self.items[item_id] or {}).get("parent")) is not None:
             item_id = parent
@@ -63,7 +63,7 @@ class Forest:
         """
         Move a comment and its replies below another parent, of any story, as moderators may.
 
-        Like the real one, `updates` keeps quiet about it.
+        As on the real site, `updates` does not name it.
         """
         story = self.story_of(item_id)
         siblings = self.change(parent).setdefault("kids", [])
@@ -75,12 +75,12 @@ class Forest:
 
     def remove(self, item_id: int, *, parent: int | None = None) -> None:
         """
-        Let no parent list a comment any more; the item is null, or names another *parent*.
+        Take a comment out of its parent's `kids`; it becomes null, or names another *parent*.
 
-        `updates` keeps quiet about it, and `descendants` counts none of its replies.
+        `updates` does not name it, and `descendants` counts none of its replies.
         """
         story = self.story_of(item_id)
-        # First of all, while it still counts.
+        # Before anything else, while `descendants` still counts it.
         self._transfer(self._unlist(item_id, parent), story, None)
         self.unlisted.add(item_id)
         item = self.change(item_id)
@@ -91,7 +91,7 @@ class Forest:
 
     def change(self, item_id: int) -> Item:
         """
-        Return an item that is about to be changed, after its replicas took note.
+        Return an item for changing, after the replicas have kept what it was.
 
         Raises:
             KeyError: if it is null.
@@ -104,9 +104,9 @@ class Forest:
 
     def count(self, story: int, number: int) -> bool:
         """
-        Add *number* live comments to a story's `descendants`; return whether it has that.
+        Add *number* live comments to a story's `descendants`; return whether it has the field.
         """
-        # Recorded stories may lack it, as dead ones do on the real site.
+        # Recorded stories may lack the field, as dead ones do on the real site.
         if "descendants" not in (self.items[story] or {}):
             return False
         self.change(story)["descendants"] += number
@@ -128,7 +128,7 @@ class Forest:
 
     def _transfer(self, tree: list[int], old: int | None, new: int | None) -> None:
         """
-        Count the comments of *tree* for another story than before.
+        Move the comments of *tree* from the count of the story *old* to that of *new*.
         """
         if old == new:
             return
@@ -144,6 +144,6 @@ class Forest:
 
 def is_live(item: Item | None) -> bool:
     """
-    Return whether `descendants` counts it.
+    Return whether `descendants` counts *item*.
     """
     return item is not None and not item.get("deleted") and not item.get("dead")

@@ -1,5 +1,5 @@
 """
-How a `World` looks from outside: the JSON value at each path of the API.
+The JSON value of a `World` at each path of the API.
 """
 
 from typing import Any
@@ -8,10 +8,10 @@ from .forest import Item
 from .world import World
 
 
-# What the real lists are cut to: https://github.com/HackerNews/API
+# Ids in the real lists at most: https://github.com/HackerNews/API
 LONG_LIST, SHORT_LIST = 500, 200
 
-# Of an item's id, at most.
+# Digits of an item's id at most: int() refuses thousands of them.
 MAX_DIGITS = 20
 
 
@@ -19,7 +19,7 @@ def answer(world: World, path: str) -> Any:
     """
     Return the JSON value at *path* ("item/8863", "topstories", ...), or None.
 
-    It is what one of the world's replicas answers, so it can be late.
+    One of the world's replicas answers, so the value can be late.
     """
     world.catch_up()
     kind, _, rest = path.partition("/")
@@ -38,7 +38,6 @@ def view_item(world: World, item_id: str) -> Item | None:
     """
     Return the item with the id that a path names, or None.
     """
-    # Python refuses to make numbers of thousands of digits.
     if not item_id.isdecimal() or len(item_id) > MAX_DIGITS:
         return None
     return world.replicas.view(int(item_id), world.items.get(int(item_id)))

@@ -1,5 +1,5 @@
 """
-What people do on Hacker News: they submit, reply, delete and moderate.
+The events of Hacker News: people submit, reply, delete and moderate.
 """
 
 import random
@@ -17,9 +17,9 @@ FIRST_ID = 40_000_001
 
 class Site(Forest):
     """
-    A forest in which something can happen; each method is one such event.
+    A forest with a method for each event.
 
-    `updates` names what an event changed, unless the event is quiet.
+    `updates` names the items that an event changed, unless it is quiet.
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class Site(Forest):
         self.updates_size = updates_size
         self.next_id = FIRST_ID
         self._random = random.Random(seed)
-        # Of its own: how texts look does not decide which comments there are.
+        # A second source, so that the markup of texts does not change which comments there are.
         self._dress = random.Random(f"{seed} texts")
-        # What the dead and the deleted said, and who.
+        # Texts and authors of the dead and deleted, for `revive`.
         self._buried: dict[int, Item] = {}
 
     def add_story(self, *, score: int, kind: str = "story") -> int:
@@ -75,7 +75,7 @@ class Site(Forest):
 
     def delete(self, item_id: int, *, quietly: bool = False) -> None:
         """
-        Delete a comment, as its author may: nothing but its place remains.
+        Delete a comment, as its author may: only its place remains.
         """
         item = self._bury(item_id, quietly=quietly)
         for field in ("by", "text", "dead"):
@@ -132,7 +132,7 @@ class Site(Forest):
     def _new_item(self, kind: str, **fields: Any) -> Item:
         item_id = self.next_id
         self.next_id += 1
-        # Where the wall clock was set back, a reply is still no older than its parent.
+        # A reply is not older than its parent, even if the wall clock was set back.
         parent = self.items.get(fields.get("parent", 0)) or {}
         item = {
             "by": f"user{self._random.randint(1, 5000)}",

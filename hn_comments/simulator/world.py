@@ -2,7 +2,7 @@
 A small Hacker News: stories with comment trees of realistic shapes, which grow.
 
 Everything follows from the seed; only *when* the world grows follows from the clock.
-How it looks from outside is elsewhere, in `paths`.
+`paths` has the API's view of it.
 """
 
 import json
@@ -32,10 +32,10 @@ UPDATES = 40
 
 class World(Site):
     """
-    A site with a front page, which lives by itself; *rate* is in comments a minute.
+    A site with a front page that grows by itself, by *rate* comments a minute.
 
-    What it holds is the truth. The API's answers are up to *lag* seconds late, and for
-    `maxitem` come from two replicas if they *flap*; see `Replicas`.
+    It holds the truth. The API's answers are up to *lag* seconds late, and those for `maxitem`
+    come from two replicas if they *flap*; see `Replicas`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class World(Site):
         self._grown = 0
         self._populate(stories)
         self._spread(random.Random(f"{seed} times"))
-        # Only now: what was there from the beginning is no news that could be late.
+        # New ones: the first items are old, so that nothing of them is late.
         self.replicas = Replicas(self.clocks.moment, lag=lag, flap=flap, seed=seed)
 
     @classmethod
@@ -66,7 +66,7 @@ class World(Site):
         Return the world recorded in a file: `{"top": [ids], "items": {id: item}}`.
 
         Raises:
-            OSError, ValueError: if there is no such file, or something else in it.
+            OSError, ValueError: if there is no such file, or it has another form.
         """
         data = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(data, dict) or not {"top", "items"} <= data.keys():
@@ -82,7 +82,7 @@ class World(Site):
 
     def catch_up(self) -> None:
         """
-        Let happen what should have happened by now, each event when it was due.
+        Make all events up to now happen, each at the moment when it was due.
         """
         age = self.clocks.moment() - self._born
         due = int(age * self.rate / 60)
@@ -94,12 +94,12 @@ class World(Site):
 
     def grow(self) -> None:
         """
-        Add one comment somewhere on the front page, and sometimes let something else happen.
+        Add one comment somewhere on the front page; sometimes also kill, swap or submit.
         """
         if not self.top:
             return
         chance = self._random.random
-        # The higher on the page, the more is written.
+        # Stories higher on the page get more comments.
         rank = int(len(self.top) * chance() ** 1.5)
         story = self.top[rank]
         if story in self.threads:
@@ -115,7 +115,7 @@ class World(Site):
 
     def add_reply(self, story: int) -> int:
         """
-        Add a comment where the proportions of real threads want it; return its id.
+        Add a comment at a place that keeps the proportions of real threads; return its id.
         """
         thread = self.threads[story]
         top_level = not thread or self._random.random() < TOP_LEVEL_SHARE
@@ -145,7 +145,7 @@ class World(Site):
 
     def _spread(self, chance: random.Random) -> None:
         """
-        Let all that is there have been written over the past hours.
+        Spread the times of all items over the past hours.
         """
         now = self.clocks.time()
         for post_id in [post for post in self.items if self.root(post) == post]:
