@@ -11,6 +11,7 @@ from typing import Any
 
 import async_timeout
 
+from .durations import describe_duration
 from .errors import TooManyErrors
 from .models import PollError, Settings
 from .tasks import stop_tasks
@@ -66,7 +67,9 @@ class Outage:
         if self.polls:
             seconds = asyncio.get_running_loop().time() - self._since
             polls = f"{self.polls} failed poll{'s' if self.polls > 1 else ''}"
-            logger.warning("The API answers again, after %s in %s", polls, describe(seconds))
+            logger.warning(
+                "The API answers again, after %s in %s", polls, describe_duration(seconds)
+            )
         self.polls = 0
 
     def distance(self, period: float) -> int:
@@ -227,13 +230,3 @@ class Poller:
                 await self._over.wait()
         except TimeoutError:
             pass
-
-
-def describe(seconds: float) -> str:
-    """
-    Return a length of time as it is said: "1 second", "4 minutes", "30 hours".
-    """
-    for size, name in ((3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name}"
-    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"

@@ -13,7 +13,7 @@ import hn_comments
 PACKAGE = Path(hn_comments.__file__).parent
 
 # Anyone may import these; they import nothing of ours.
-LEAVES = {"models", "errors", "tasks", "settings"}
+LEAVES = {"models", "errors", "tasks", "durations", "settings"}
 
 # The line of one poll, from the command to a comment, and the wings beside it: what each may
 # import besides the leaves.

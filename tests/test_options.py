@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from hn_comments import Settings
-from hn_comments.command.arguments import duration
 from hn_comments.command.options import build_parser, parse_settings
 from hn_comments.settings import address
 
@@ -121,18 +120,6 @@ def test_posts_and_options_mix() -> None:
     settings = parse_settings(["1", "--once", "2", "-q", "3"])
 
     assert (settings.posts, settings.polls, settings.list_name) == ((1, 2, 3), 1, "posts")
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        *(("5", 5), ("0.5", 0.5), ("30s", 30), ("5m", 300), ("1h", 3600), ("1.5h", 5400)),
-        *(("5min", 300), ("90 s", 90), ("1d", 86400), ("2 Days", 172800), ("1 hour", 3600)),
-    ],
-)
-def test_durations(text: str, seconds: float) -> None:
-    """Seconds, or a unit, in any of its spellings."""
-    assert duration(text) == seconds
 
 
 @pytest.mark.parametrize(

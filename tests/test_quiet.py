@@ -13,7 +13,7 @@ from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
 from hn_comments.engine import watch
 from hn_comments.errors import BadStatus, ConnectionFailed, FetchTimeout, NotJSON
 from hn_comments.memory.memory import Memory
-from hn_comments.poller import MAX_DISTANCE, Poller, describe
+from hn_comments.poller import MAX_DISTANCE, Poller
 
 from .support import MS, Clock, client, front_page, poll_once
 
@@ -167,21 +167,6 @@ def test_chronic_skipping_is_one_trouble(caplog: pytest.LogCaptureFixture) -> No
     first, last = [message for message in caplog.messages if "skipped so far" in message]
     assert first == "Skipped a poll, 2 polls are still running (1 skipped so far)"
     assert last.startswith("Polls start on time again (")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.2, "0 seconds"),
-        (1, "1 second"),
-        (90, "90 seconds"),
-        (240, "4 minutes"),
-        (9e4, "25 hours"),
-    ],
-)
-def test_length_of_time(seconds: float, words: str) -> None:
-    """In the unit that says most."""
-    assert describe(seconds) == words
 
 
 async def test_updates_are_missed_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,16 +10,9 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import parse_qs, urlsplit
 
+from ..durations import read_duration
 from ..settings import show
 
-
-# Seconds in each unit of a duration.
-UNITS = {
-    **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600),
-    **dict.fromkeys(("d", "day", "days"), 24 * 3600),
-}
 
 # Pages of the site whose `id` is that of an item.
 ITEM_PAGES = frozenset({"item", "context", "latest", "reply"})
@@ -68,15 +61,12 @@ def whole(text: str) -> int:
 
 def duration(text: str) -> float:
     """
-    Return the seconds in "5", "0.5", "30s", "5min", "1h" or "90 s".
+    Return the seconds in "30s".
     """
-    match = re.fullmatch(r"(-?[0-9]{1,18}(?:\.[0-9]{1,9})?) ?([a-z]*)", text.strip().lower())
-    if not match or match[2] not in UNITS:
-        raise argparse.ArgumentTypeError(
-            f"{show(text)} is not a duration such as 5, 0.5, 30s, 5m, 1h or 1d"
-        )
-    seconds = float(match[1]) * UNITS[match[2]]
-    return int(seconds) if seconds.is_integer() else seconds
+    try:
+        return read_duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{show(text)} {exc}") from exc
 
 
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:
