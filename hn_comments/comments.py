@@ -13,7 +13,8 @@ import time
 from .api import URLFetcher
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, StillUnreadable
 from .memory import MAX_NODES, MISSING, NOTHING, UNREAD, Discussion, Newcomers, Node, Tree
-from .models import Count, OnError
+from .models import Count
+from .settings import OnError
 from .tasks import MAX_TASKS, gather_or_stop
 
 

@@ -13,7 +13,8 @@ import async_timeout
 
 from .durations import describe_duration
 from .errors import TooManyErrors
-from .models import PollError, Settings
+from .models import PollError
+from .settings import Settings
 from .tasks import stop_tasks
 
 

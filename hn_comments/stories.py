@@ -15,8 +15,9 @@ import async_timeout
 from .api import URLFetcher, parse_ids
 from .errors import HNCommentsError, MalformedItem, PollFailed
 from .memory import POST_MEMORY, Discussion, Found, Memory, ask, choose_old, find_changes
-from .models import Comment, PollReport, PostReport, Progress, Settings
+from .models import Comment, PollReport, PostReport, Progress
 from .posts import Post
+from .settings import Settings
 from .tasks import gather_or_stop
 
 

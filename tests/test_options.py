@@ -13,7 +13,9 @@ from yarl import URL
 
 from hn_comments import Settings
 from hn_comments.command.options import build_parser, parse_settings
-from hn_comments.settings import address
+from hn_comments.durations import read_duration
+from hn_comments.kinds import ADDRESS, DURATION
+from hn_comments.settings import OPTIONS
 
 from .support import COMMAND
 
@@ -77,6 +79,31 @@ def test_the_remaining_options() -> None:
     )
 
 
+def test_every_setting_is_an_option() -> None:
+    """By its name, with what it does; those of the command line alone are few."""
+    parser = build_parser()
+    named = {action.dest for action in parser._actions}
+    text = " ".join(parser.format_help().split())
+
+    assert named - OPTIONS.keys() == {"help", "version", "print_completion"}
+    assert named >= OPTIONS.keys()
+    for option in OPTIONS.values():
+        assert option.does in text
+
+
+def test_defaults_in_the_help_are_real() -> None:
+    """Also those of durations, which it says in the largest unit."""
+    helps = {action.dest: str(action.help) for action in build_parser()._actions}
+
+    for name, option in OPTIONS.items():
+        default = helps[name].partition(" (default: ")[2]
+        if option.default:
+            read = read_duration if option.kind is DURATION else str
+            assert read(default.removesuffix(")")) == read(str(option.default)), name
+        else:
+            assert default in {"", "go on for ever)", "not at all)"}, name
+
+
 def test_live_needs_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,6 +140,12 @@ def test_live_needs_a_terminal(
 def test_posts(post: str) -> None:
     """An id or an item's URL; the same one twice is once."""
     assert parse_settings([post, "8863"]).posts == (8863,)
+
+
+def test_old_posts() -> None:
+    """What is no limit is a post; where the API is another one, so is any id."""
+    assert parse_settings(["501"]).posts == (501,)
+    assert parse_settings(["5", "--api-url", "http://127.0.0.1:1"]).posts == (5,)
 
 
 def test_posts_and_options_mix() -> None:
@@ -166,17 +199,19 @@ def test_stories_as_people_write_them(text: str, chosen: str) -> None:
         ("--api-url http://xn--", "--api-url"),
         ("--api-url http://a\\b", "--api-url"),
         ("--api-url http://a:0", "--api-url"),
+        ("--api-url http://a:65536", "--api-url"),
         ("--api-url http://a..b", "--api-url"),
         ("0", "'0' is neither an item id nor"),
         ("abc", "'abc'"),
         ("once", "did you mean --once?"),
         ("show", "did you mean --stories show?"),
         ("5", "5 looks like a limit: did you mean --limit 5?"),
+        ("500", "500 looks like a limit"),
         ("https://example.com/item?id=1", "'https://example.com/item?id=1'"),
         ("https://news.ycombinator.com/user?id=pg", "POST"),
         ("https://news.ycombinator.com/item?id=1&id=2", "POST"),
         ("https://[news.ycombinator.com/item?id=1", "POST"),
-        ("--once --polls 2", "--polls: is not allowed with --once"),
+        ("--once --polls 2", "--polls: not allowed with argument --once"),
         ("-q -v", "--verbose: is not allowed with --quiet"),
         ("--demo --api-url http://a", "--api-url: is not allowed with --demo"),
         ("1 --limit 5", "--limit: is not allowed with POST"),
@@ -278,7 +313,7 @@ ODD = st.lists(
 def test_an_accepted_address_can_be_asked(start: str, rest: list[str]) -> None:
     """By the client, which never complains later; any other is one sentence."""
     text = start + "".join(rest)
-    problem = address(text)
+    problem = ADDRESS.problem(text)
     if problem is None:
         url = URL(f"{text}/item/1.json", encoded=True)
         assert url.host

@@ -1,17 +1,13 @@
 """
-What people write on a command line, as values: posts, durations, numbers, files of arguments.
-
-Whether a value is in range is not asked here; `limits` knows.
+What people write on a command line: posts, files of arguments, and words that are nearly right.
 """
 
-import argparse
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
-from ..durations import read_duration
-from ..settings import show
+from ..kinds import show
 
 
 # Pages of the site whose `id` is that of an item.
@@ -48,42 +44,6 @@ def post(text: str) -> int | None:
     if ours and url.path.strip("/") in ITEM_PAGES and re.fullmatch("[0-9]{1,18}", item_id):
         return int(item_id) or None
     return None
-
-
-def whole(text: str) -> int:
-    """
-    Return the whole number in "5".
-    """
-    if not re.fullmatch("-?[0-9]{1,99}", text):
-        raise argparse.ArgumentTypeError(f"{show(text)} is not a whole number")
-    return int(text)
-
-
-def duration(text: str) -> float:
-    """
-    Return the seconds in "30s".
-    """
-    try:
-        return read_duration(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{show(text)} {exc}") from exc
-
-
-def one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    """
-    Return a reader of one of *choices*, in upper or lower case, singular or plural.
-    """
-
-    def read(text: str) -> str:
-        word = text.lower()
-        for choice in (word, word.removesuffix("s"), word.removesuffix("stories")):
-            if choice in choices:
-                return choice
-        raise argparse.ArgumentTypeError(
-            f"{show(text)} is not one of {', '.join(choices)}{suggest(word, choices)}"
-        )
-
-    return read
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -11,10 +11,11 @@ import sys
 from collections.abc import AsyncIterable, Callable
 
 from ..errors import BadProxy, HistoryError, TooManyErrors
-from ..models import PollReport, Settings
+from ..models import PollReport
 from ..output.display import Display
 from ..output.formats import Disputes, cut, format_cost, format_header, format_report
 from ..output.writer import Stream, Writer, open_to_append, stream_to
+from ..settings import Settings
 from .signals import Stopper
 
 
