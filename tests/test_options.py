@@ -303,6 +303,27 @@ def test_what_overrides_a_file_is_not_blamed_on_it(
     assert "error: argument --limit: must be" in capsys.readouterr().err
 
 
+def test_a_file_as_windows_writes_it(tmp_path: Path) -> None:
+    """With a mark at its beginning, and its own ends of lines."""
+    file = tmp_path / "arguments"
+    file.write_bytes("\ufeff--limit 3\r\n--output 'a\u2028b'\r\n".encode())
+
+    assert parse_settings([f"@{file}"]) == Settings(limit=3, output="a\u2028b")
+
+
+def test_a_file_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is read where it is named; a mistake in it is its own."""
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    outer.write_text(f"-q\n@{inner} --once", encoding="utf-8")
+    inner.write_text("--limit 3", encoding="utf-8")
+    assert parse_settings([f"@{outer}"]) == Settings(limit=3, quiet=True, polls=1)
+
+    inner.write_text("\n--polls 3", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        parse_settings([f"@{outer}"])
+    assert f"error: {outer}, line 2: argument --once: not allowed" in capsys.readouterr().err
+
+
 # Whatever a user or an attacker may write instead of an address.
 ODD = st.lists(
     st.sampled_from([*'abx-_:/.@[]%\\~ 019?#é٣。\x00\t\n;&=+!$,|^`{}<>"Z', "xn--", "::1", "//"])

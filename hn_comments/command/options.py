@@ -24,7 +24,7 @@ from ..settings import (
     Settings,
     check_together,
 )
-from .arguments import FileProblem, Origins, expand_files, post, suggest
+from .arguments import FileProblem, expand_files, post, suggest
 
 
 # Where the API is, if --api-url does not say.
@@ -64,7 +64,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.origins = Origins()
+        # In which line of an @FILE an argument stands; "" for the command line itself.
+        self.origins: dict[str, str] = {}
 
     def suggest(self, word: str) -> str:
         """
@@ -77,7 +78,10 @@ class Parser(argparse.ArgumentParser):
         message = re.sub(
             "(argument .*: )ignored explicit argument (.*)", r"\1takes no value, not \2", message
         )
-        self.exit(2, f"{self.prog}: error: {self.origins.of(message)}{message} (see --help)\n")
+        named = re.findall(r"--?[a-z][\w-]*|'[^']*'", message)
+        origins = (self.origins.get(word.strip("'")) for word in named)
+        origin = next(filter(None, origins), "")
+        self.exit(2, f"{self.prog}: error: {origin}{message} (see --help)\n")
 
 
 class PrintCompletion(argparse.Action):
