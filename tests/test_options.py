@@ -1,7 +1,9 @@
 """Every option, every mistake."""
 
+import argparse
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,9 @@ from hn_comments.kinds import ADDRESS, DURATION
 from hn_comments.settings import OPTIONS
 
 from .support import COMMAND
+
+
+BASH = shutil.which("bash") or ""
 
 
 @pytest.fixture(autouse=True)
@@ -324,6 +329,22 @@ def test_a_file_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert f"error: {outer}, line 2: argument --once: not allowed" in capsys.readouterr().err
 
 
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a directory with a history, and other names for its files."""
+    if sys.platform == "win32":
+        pytest.skip("not everybody may make links there")
+    monkeypatch.chdir(tmp_path)
+    for name in ("c.db", "c.db-shm"):
+        (tmp_path / name).write_bytes(b"something")
+    (tmp_path / "hard.csv").hardlink_to("c.db")
+    (tmp_path / "hard-shm.csv").hardlink_to("c.db-shm")
+    (tmp_path / "soft.csv").symlink_to("c.db")
+    (tmp_path / "soft-wal.csv").symlink_to("c.db-wal")
+    (tmp_path / "round.csv").symlink_to("round.csv")
+    return tmp_path
+
+
 # Whatever a user or an attacker may write instead of an address.
 ODD = st.lists(
     st.sampled_from([*'abx-_:/.@[]%\\~ 019?#é٣。\x00\t\n;&=+!$,|^`{}<>"Z', "xn--", "::1", "//"])
@@ -386,28 +407,84 @@ def test_help_and_version() -> None:
         assert not output.stderr
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every option, and what it can be."""
+def completion(shell: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what --print-completion prints."""
     with pytest.raises(SystemExit) as caught:
         parse_settings(["--print-completion", shell])
 
-    script = capsys.readouterr().out
     assert caught.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option, and what it can be; nothing of what argparse keeps while it parses."""
+    script = completion(shell, capsys)
+
     for action in build_parser()._actions:
         for name in action.option_strings:
             assert name.lstrip("-") in script
     assert "cancel" in script
+    assert argparse.SUPPRESS not in script
 
 
-def test_completion_says_what_it_needs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.skipif(not BASH, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["--per"], "--period"),
+        (["8863", "--per"], "--period"),
+        (["8863", "8864", "-q", "--form"], "--format"),
+        (["https://news.ycombinator.com/item?id=8863&p=2", "--per"], "--period"),
+        (["8863", "--format", "j"], "json"),
+        (["--limit", "5", "8863", "--history", "c.d"], "c.db"),
+        (["8863", ""], ""),
+    ],
+)
+def test_bash_completes(
+    words: list[str], completed: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without the extra."""
+    """Also once a post was typed, and without a word of complaint."""
+    files.joinpath("c.db-shm").unlink()
+    ask = (
+        f"COMP_WORDS=({shlex.join(['hn-comments', *words])}); COMP_CWORD={len(words)}\n"
+        '_shtab_hn_comments; echo "${COMPREPLY[*]}"\n'
+    )
+
+    ended = subprocess.run(
+        [BASH, "--norc", "--noprofile"],
+        input=completion("bash", capsys) + ask,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (ended.stdout, ended.stderr) == (f"{completed}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("note", "command"),
+    [
+        ("pipx_metadata.json", "pipx inject {place.name} shtab"),
+        ("uv-receipt.toml", "uv pip install --python {python} shtab"),
+        ("pyvenv.cfg", "{python} -m pip install shtab"),
+    ],
+)
+def test_completion_says_what_it_needs(
+    note: str,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In the environment where it runs, whoever made that."""
     monkeypatch.setitem(sys.modules, "shtab", None)
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    (tmp_path / note).touch()
 
     with pytest.raises(SystemExit) as caught:
         parse_settings(["--print-completion", "bash"])
 
     assert caught.value.code == 2
-    assert "pip install 'hn-comments[completion]'" in capsys.readouterr().err
+    expected = command.format(place=tmp_path, python=sys.executable)
+    assert f"--print-completion: needs shtab: {expected} (see" in capsys.readouterr().err

@@ -84,25 +84,6 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {origin}{message} (see --help)\n")
 
 
-class PrintCompletion(argparse.Action):
-    """
-    Print what a shell needs to complete our options, and exit.
-    """
-
-    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> NoReturn:
-        try:
-            import shtab
-        except ImportError:
-            parser.error(
-                "argument --print-completion: needs shtab: pip install 'hn-comments[completion]'"
-            )
-        for action in parser._actions:  # noqa: SLF001
-            if action.metavar == "FILE":
-                vars(action)["complete"] = shtab.FILE
-        sys.stdout.write(shtab.complete(parser, shell=given[1]) + "\n")
-        parser.exit()
-
-
 def build_parser() -> Parser:
     """
     Return the parser of the command line.
@@ -123,7 +104,6 @@ def build_parser() -> Parser:
         add_option(group, name, option)
     group.add_argument(
         "--print-completion",
-        action=PrintCompletion,
         choices=SHELLS,
         help="print a script with which this shell completes the options",
     )
@@ -196,6 +176,11 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     """
     parser = build_parser()
     given = parse(parser, sys.argv[1:] if argv is None else argv)
+    if shell := given.pop("print_completion", None):
+        from .completion import print_completion
+
+        print_completion(parser, shell)
+        parser.exit()
     source = take_api_url(given)
     try:
         # An option that repeats a default contradicts others, too; `Settings` cannot see it.
