@@ -240,5 +240,3 @@ def check_together(given: Mapping[str, object]) -> None:
         for name in NEED_A_PAST:
             if name in given:
                 raise BadSetting(name, "has no effect in a single poll without `history`")
-    if "output" in given and given.get("history") == given["output"]:
-        raise BadSetting("output", "is the same file as `history`")

@@ -234,7 +234,7 @@ def test_stories_as_people_write_them(text: str, chosen: str) -> None:
         ("--live --output x", "--output: is not allowed with --live"),
         ("--live --quiet", "--quiet: is not allowed with --live"),
         ("--live --changes-only", "--changes-only: is not allowed with --live"),
-        ("--output x --history x", "--output: is the same file as --history"),
+        ("--output x --history x", "--output: is a file that --history writes"),
         ("--nonsense", "unknown option --nonsense (see"),
         ("--perid 5m", "unknown option --perid: did you mean --period?"),
         ("-limit 5", "did you mean --limit?"),
@@ -343,6 +343,64 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "soft-wal.csv").symlink_to("c.db-wal")
     (tmp_path / "round.csv").symlink_to("round.csv")
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        *("c.db", "./c.db", "../{name}/c.db", "{path}/c.db", "soft.csv", "hard.csv"),
+        *("c.db-wal", "c.db-shm", "./c.db-journal", "soft-wal.csv", "hard-shm.csv"),
+    ],
+)
+@pytest.mark.parametrize("history", ["c.db", "./soft.csv"])
+def test_results_never_go_into_the_history(
+    output: str, history: str, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever its files are called; nothing is written before that is clear."""
+    before = {file.name: file.lstat() for file in files.iterdir()}
+    output = output.format(name=files.name, path=files)
+
+    with pytest.raises(SystemExit) as caught:
+        parse_settings(["--history", history, "--output", output])
+
+    assert caught.value.code == 2
+    assert "argument --output: is a file that --history writes" in capsys.readouterr().err
+    assert {file.name: file.lstat() for file in files.iterdir()} == before
+
+
+@pytest.mark.parametrize("output", ["c.csv", "c.db.csv", "c.db-wa", "new/c.db", "round.csv"])
+def test_results_go_beside_the_history(output: str, files: Path) -> None:
+    """What is only called alike is another file; opening it says what else is wrong."""
+    assert files.joinpath("c.db").exists()
+    assert parse_settings(["--history", "c.db", "--output", output]).output == output
+
+
+def test_a_history_that_is_not_there_yet_is_no_output(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two names for what will be one file."""
+    files.joinpath("there").symlink_to("new.db")
+
+    with pytest.raises(SystemExit):
+        parse_settings(["--history", "there", "--output", "new.db-journal"])
+
+    assert "is a file that --history writes" in capsys.readouterr().err
+
+
+def test_standard_output_is_no_history_either(files: Path) -> None:
+    """As in `hn-comments --history c.db >> c.db`."""
+    with (files / "c.db").open("ab") as stdout:
+        ended = subprocess.run(
+            [*COMMAND, "--history", "c.db", "--once", "--api-url", "http://127.0.0.1:9"],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert ended.returncode == 2
+    assert "standard output: is a file that --history writes" in ended.stderr
+    assert (files / "c.db").read_bytes() == b"something"
 
 
 # Whatever a user or an attacker may write instead of an address.

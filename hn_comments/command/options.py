@@ -6,6 +6,7 @@ checks itself; nothing else ever sees an argparse namespace.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -32,6 +33,12 @@ API_URL_VARIABLE = "HN_COMMENTS_API_URL"
 
 # Shells for which there is --print-completion.
 SHELLS = ("bash", "zsh", "fish")
+
+# The number of the open file that is standard output.
+STDOUT = 1
+
+# What SQLite appends to the name of a database for the files it keeps beside that.
+SQLITE_SUFFIXES = ("-journal", "-shm", "-wal")
 
 # Where all of it is explained.
 PROJECT_URL = "https://github.com/hn-comments/hn-comments"
@@ -259,9 +266,31 @@ def check_limit(parser: Parser, given: dict[str, Any]) -> None:
 
 def check_surroundings(parser: Parser, settings: Settings) -> None:
     """
-    Refuse what the place where the program runs cannot show.
+    Refuse what the terminal or the file system does not allow.
     """
     if settings.live and not (sys.stdout and sys.stdout.isatty()):
         parser.error("argument --live: needs a terminal, and standard output is none")
     if settings.live and os.environ.get("TERM") == "dumb":
         parser.error("argument --live: needs a terminal that can do more than TERM=dumb")
+    if settings.history and is_part_of(settings.output or STDOUT, settings.history):
+        name = "argument --output" if settings.output else "standard output"
+        parser.error(f"{name}: is a file that --history writes")
+
+
+def is_part_of(file: str | int, database: str) -> bool:
+    """
+    Tell whether *file* is an SQLite database, or one of the files that SQLite keeps beside it.
+
+    It is named, or open with this number. Other spellings and links are looked through, and
+    none of the files need exist.
+    """
+    # SQLite puts its files beside what a symbolic link leads to.
+    found = os.path.realpath(database)
+    for part in (found, *(f"{found}{suffix}" for suffix in SQLITE_SUFFIXES)):
+        if isinstance(file, str) and os.path.realpath(file) == part:
+            return True
+        # Hard links, and a file system that takes C.DB for c.db.
+        with contextlib.suppress(OSError):
+            if os.path.samefile(file, part):  # noqa: PTH121 - Path has no open files
+                return True
+    return False
