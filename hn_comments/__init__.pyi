@@ -36,7 +36,7 @@ from .models import Item as Item
 from .models import PollReport as PollReport
 from .models import PostReport as PostReport
 from .models import Progress as Progress
-from .models import Settings as Settings
 from .settings import BadSetting as BadSetting
+from .settings import Settings as Settings
 
 __version__: str

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from .api import URLFetcher
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, StillUnreadable
 from .memory import MAX_NODES, NOTHING, Discussion, Newcomers, SteadyClock
-from .models import Count, OnError, State
+from .models import Count, State
+from .settings import OnError
 from .tasks import MAX_TASKS, gather_or_stop
 
 

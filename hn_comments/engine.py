@@ -16,8 +16,9 @@ from .api import Session, URLFetcher
 from .errors import PollFailed
 from .events import Tell, Troubles
 from .memory import Memory
-from .models import PollReport, Progress, Settings
+from .models import PollReport, Progress
 from .poller import Poller
+from .settings import Settings
 from .stories import Poll, measure_progress
 from .tasks import stop_tasks
 
@@ -103,7 +104,7 @@ async def watch(
 
             world = World(seed=DEMO_SEED, rate=DEMO_RATE)
             demo = await stack.enter_async_context(Simulator(world))
-            settings = dataclasses.replace(settings, api_url=demo.url)
+            settings = dataclasses.replace(settings, demo=False, api_url=demo.url)
         session = await stack.enter_async_context(Session(settings))
         troubles = Troubles(on_event)
         memory = Memory(troubles=troubles)

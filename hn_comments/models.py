@@ -3,77 +3,13 @@ The values that travel between the modules. All are frozen; behaviour is elsewhe
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Literal, Self
 
-from .settings import API_URL, check_together, check_values
-
 
 Status = Literal["exact", "partial", "failed"]
-OnError = Literal["partial", "cancel"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """
-    What the user asked for. Durations are in seconds; None means no limit.
-
-    Raises:
-        BadSetting: a ValueError, for a value out of range or of a wrong type, and for
-            settings that contradict each other.
-    """
-
-    posts: tuple[int, ...] = ()
-    stories: str = "top"
-    limit: int = 5
-    follow: float = 0.0
-
-    period: float = 5.0
-    polls: int | None = None
-    max_running: int = 2
-    poll_timeout: float | None = None
-
-    api_url: str = API_URL
-    demo: bool = False
-    connections: int = 100
-    fetch_timeout: float = 10.0
-    retries: int = 3
-    max_fetches: int | None = None
-    full_walk: bool = False
-    refresh: float = 86400.0
-
-    on_error: OnError = "partial"
-    max_errors: int = 3
-
-    format: Literal["text", "json", "csv"] = "text"
-    output: str | None = None
-    changes_only: bool = False
-    comments: bool = False
-    live: bool = False
-    quiet: bool = False
-    verbose: bool = False
-
-    history: str | None = None
-
-    def __post_init__(self) -> None:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        check_values(values)
-        check_together(
-            {
-                field.name: values[field.name]
-                for field in fields(self)
-                if values[field.name] != field.default
-            }
-        )
-
-    @property
-    def list_name(self) -> str:
-        """
-        What the posts are taken from: a story list, or "posts" named by the user.
-        """
-        return "posts" if self.posts else self.stories
 
 
 class State(Enum):

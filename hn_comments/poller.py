@@ -13,7 +13,8 @@ import async_timeout
 
 from .errors import TooManyErrors
 from .events import PollBegan, Troubles
-from .models import PollError, Settings
+from .models import PollError
+from .settings import Settings
 from .tasks import stop_tasks
 
 

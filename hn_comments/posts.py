@@ -9,7 +9,8 @@ from .api import URLFetcher
 from .comments import count_discussion
 from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
 from .memory import LAG, Changes, Discussion
-from .models import Comment, Count, PostReport, Settings
+from .models import Comment, Count, PostReport
+from .settings import Settings
 
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,9 @@ from .api import URLFetcher, parse_ids
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, PollFailed
 from .events import Troubles
 from .memory import POST_MEMORY, Changes, Discussion, Memory, ask, find_changes
-from .models import Comment, PollReport, PostReport, Progress, Settings, State
+from .models import Comment, PollReport, PostReport, Progress, State
 from .posts import Post
+from .settings import Settings
 from .tasks import gather_or_stop
 
 

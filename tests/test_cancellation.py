@@ -12,7 +12,7 @@ from yarl import URL
 from hn_comments import PollReport, Session, Settings, URLFetcher
 from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
-from hn_comments.models import OnError
+from hn_comments.settings import OnError
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import answer
 from hn_comments.stories import Poll

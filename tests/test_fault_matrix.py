@@ -14,7 +14,7 @@ from hn_comments.api import pacer as pacer_module
 from hn_comments.api import retry as retry_module
 from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
-from hn_comments.models import OnError
+from hn_comments.settings import OnError
 from hn_comments.simulator import FAULTS, Simulator, World
 from hn_comments.simulator import server as simulator_server
 from hn_comments.stories import Poll

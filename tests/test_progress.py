@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from hn_comments.models import Progress
-from hn_comments.output.progress import ERASE, ProgressLine, describe_progress, describe_seconds
+from hn_comments.output.progress import ERASE, ProgressLine, describe_progress
 
 from .reports import pseudo_terminal, terminal
 from .support import eventually
@@ -62,15 +62,6 @@ def test_no_guess_without_ground(expected: int | None) -> None:
     assert described.startswith("1,200 comments so far, 12 of 50 posts")
     assert describe_progress(replace(WALK, seconds=0.0), 80)
     assert "left" not in describe_progress(replace(WALK, comments=0), 80)
-
-
-def test_time_left_is_as_coarse_as_a_guess() -> None:
-    """Seconds below a minute, then minutes, hours, days."""
-    times = [0.2, 59, 61, 3600, 7200, 40 * 3600]
-
-    assert [describe_seconds(time) for time in times] == [
-        "1 s", "59 s", "1 min", "60 min", "2 h", "2 d",
-    ]  # fmt: skip
 
 
 async def test_the_line_comes_with_a_long_walk_and_goes_with_it() -> None:

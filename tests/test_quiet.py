@@ -15,7 +15,6 @@ from hn_comments.engine import watch
 from hn_comments.errors import BadStatus, ConnectionFailed, FetchTimeout, NotJSON
 from hn_comments.events import Troubles
 from hn_comments.memory.memory import Memory
-from hn_comments.output.sentences import describe
 from hn_comments.poller import MAX_DISTANCE, Poller, PollFunction
 
 from .support import MS, Clock, Ear, client, front_page, poll_once
@@ -176,21 +175,6 @@ def test_chronic_skipping_is_one_trouble() -> None:
     first, last = ear.sentences()
     assert first == "Skipped a poll, 2 polls are still running (1 skipped so far)"
     assert last.startswith("Polls start on time again (")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.2, "0 seconds"),
-        (1, "1 second"),
-        (90, "90 seconds"),
-        (240, "4 minutes"),
-        (9e4, "25 hours"),
-    ],
-)
-def test_length_of_time(seconds: float, words: str) -> None:
-    """In the most telling unit."""
-    assert describe(seconds) == words
 
 
 async def test_updates_are_missed_once() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from hn_comments.command.run import EXIT_CODES, EXIT_ERRORS, EXIT_USAGE
 from hn_comments.output.formats import COMMENT_FIELDS, STORY_FIELDS
+from hn_comments.settings import OPTIONS
 from hn_comments.simulator import FAULTS
 
 from .support import COMMAND
@@ -64,6 +65,16 @@ def example(command: str) -> tuple[list[str], list[str]]:
 def test_help_block_is_what_help_says() -> None:
     """The options, to the letter."""
     assert blocks("text") == [run("--help")]
+
+
+def test_settings_are_listed() -> None:
+    """For library users: what each may be, its default, and what it does."""
+    rows = "".join(
+        f"| `{name}` | {option.kind.what} | `{option.default!r}` | {option.does} |\n"
+        for name, option in OPTIONS.items()
+    )
+
+    assert f"| --- | --- | --- | --- |\n{rows}\n" in PAGES["library.md"]
 
 
 def test_exit_codes_are_listed() -> None:

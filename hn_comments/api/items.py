@@ -11,9 +11,8 @@ from ..models import Item
 # The last second of the year 9999: no calendar here goes further.
 MAX_TIME = 253_402_300_799
 
-# The largest id that fits an SQLite column.
-MAX_ID = 2**63 - 1
-
+# Numbers beyond this fit no database column. Ids, scores and counts are far below it.
+MAX_INTEGER = 2**63 - 1
 
 # Direct replies of one item at most: ten times as many as any real item has.
 MAX_KIDS = 50_000
@@ -29,7 +28,7 @@ def parse_ids(path: str, value: Any) -> tuple[int, ...]:
         raise MalformedItem(path, f"{len(value)} ids are more than {MAX_KIDS}")
     for item_id in value:
         # Not isinstance: True is an int as well.
-        if type(item_id) is not int or not 0 < item_id <= MAX_ID:
+        if type(item_id) is not int or not 0 < item_id <= MAX_INTEGER:
             raise MalformedItem(path, f"{name(item_id)} is not an item id")
     return tuple(value)
 
@@ -78,7 +77,7 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int | None:
-    return value if type(value) is int and abs(value) <= MAX_ID else None
+    return value if type(value) is int and abs(value) <= MAX_INTEGER else None
 
 
 def _time(value: Any) -> int | None:

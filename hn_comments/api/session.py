@@ -24,7 +24,7 @@ from ..errors import (
     ProxyFailed,
     RedirectRefused,
 )
-from ..models import Settings
+from ..settings import Settings
 from .addresses import proxy_for
 from .deadlines import Deadlines
 from .pacer import Pacer

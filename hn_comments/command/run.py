@@ -10,9 +10,10 @@ import logging
 from collections.abc import AsyncIterable, Callable
 
 from ..errors import BadProxy, HistoryError, TooManyErrors
-from ..models import PollReport, Settings
+from ..models import PollReport
 from ..output.printer import CannotWriteError, Printer
 from ..output.writer import Writer
+from ..settings import Settings
 from .signals import Stopper
 
 

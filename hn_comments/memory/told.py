@@ -6,7 +6,8 @@ What was last told of each post: which count, and whether it was exact.
 
 from dataclasses import dataclass, replace
 
-from ..models import PostReport, Settings, Status
+from ..models import PostReport, Status
+from ..settings import Settings
 
 
 # Posts that are remembered at least: many times what a front page shows in a day.
@@ -35,14 +36,19 @@ class ToldPosts(dict[int, Told]):
         told, comments = self.get(story.id), story.exact_comments
         if comments is not None and told is not None and told.comments is not None:
             story = replace(story, new=comments - told.comments)
-        return replace(story, shown=not settings.changes_only or self._is_news(story))
+        return replace(story, shown=self._is_news(story, settings))
 
-    def _is_news(self, story: PostReport) -> bool:
+    def _is_news(self, story: PostReport, settings: Settings) -> bool:
+        if not settings.leaves_out:
+            return True
         told = self.get(story.id)
-        if story.status == "exact":
-            return story.new != 0
-        # A count that stays inexact is said once.
-        return told is None or told.status != story.status
+        if story.exact_comments is None:
+            # A count that stays inexact is said once.
+            return told is None or told.status != story.status
+        new = story.exact_comments if story.new is None else story.new
+        if settings.min_new:
+            return new >= settings.min_new
+        return new != 0 or story.new is None
 
     def note(self, story: PostReport, *, least: int = 0) -> None:
         """

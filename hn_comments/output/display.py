@@ -11,7 +11,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TextIO
 
-from ..models import PollReport, Progress, Settings
+from ..models import PollReport, Progress
+from ..settings import Settings
 
 
 # A type checker takes this for typing.TYPE_CHECKING.

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..models import Comment, PollReport, PostReport, Settings
+from ..models import Comment, PollReport, PostReport
+from ..settings import Settings
 from .plaintext import clean, plain_text, plain_title
 from .terminal import Terminal
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from ..models import Comment, Item, PollReport, PostReport, Settings, utc_time
+from ..models import Comment, Item, PollReport, PostReport, utc_time
+from ..settings import Settings
 from .plaintext import clean, plain_text, plain_title
 
 

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable
 
 from ..events import Event, NotTold, PollBegan
-from ..models import PollReport, Settings
+from ..models import PollReport
+from ..settings import Settings
 from .display import Display
 from .formats import cut, format_cost, format_header, format_report
 from .sentences import say

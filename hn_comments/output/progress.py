@@ -3,12 +3,14 @@ Show a line on stderr during a long walk, and erase it before anything else is w
 """
 
 import asyncio
+import functools
 import os
 import select
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
+from ..durations import describe_duration
 from ..models import Progress
 from ..tasks import stop_tasks
 from .fitted import fit_facts, plural
@@ -23,6 +25,9 @@ INTERVAL = 0.5
 
 # Goes to the start of the line, and erases it.
 ERASE = "\r\x1b[K"
+
+# The table still asks here.
+describe_seconds = functools.partial(describe_duration, short=True)
 
 
 class ProgressLine:
@@ -113,22 +118,10 @@ def progress_facts(progress: Progress) -> Iterator[str]:
     if expected > progress.comments:
         yield f"{progress.comments:,} of about {plural(expected, 'comment')}"
         if rate > 0:
-            yield f"{describe_seconds((expected - progress.comments) / rate)} left"
+            left = (expected - progress.comments) / rate
+            yield f"{describe_duration(left, short=True)} left"
     else:
         yield f"{plural(progress.comments, 'comment')} so far"
     yield f"{progress.posts_done} of {plural(progress.posts, 'post')}"
     if progress.seconds > 0:
         yield f"{progress.fetches / progress.seconds:,.0f} requests/s"
-
-
-def describe_seconds(seconds: float) -> str:
-    """
-    Return an estimated duration in one unit: "8 s", "3 min", "2 h".
-    """
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    if seconds < 36 * 3600:
-        return f"{round(seconds / 3600)} h"
-    return f"{round(seconds / 86400)} d"

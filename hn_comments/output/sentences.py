@@ -5,6 +5,7 @@ What the engine's events are in words, and how loud they are said.
 import logging
 from collections.abc import Iterator
 
+from ..durations import describe_duration
 from ..events import (
     Event,
     HistoryMoved,
@@ -80,7 +81,7 @@ def say_trouble(trouble: Trouble) -> str:
     match trouble.kind:
         case "polls":
             poll, next_in = (trouble.poll or "a poll").capitalize(), trouble.next_in
-            later = "" if next_in is None else f" (next poll in {describe(max(next_in, 1))})"
+            later = "" if next_in is None else f" (next poll in {describe_duration(next_in)})"
             return f"{poll} failed: {reason}{later}"
         case "ticks":
             return f"Skipped a poll, {reason} ({trouble.count} skipped so far)"
@@ -103,7 +104,7 @@ def say_end(trouble: Trouble) -> str:
     match trouble.kind:
         case "polls":
             polls = f"{count} failed poll{'s' if count > 1 else ''}"
-            return f"The API answers again, after {polls} in {describe(trouble.seconds)}"
+            return f"The API answers again, after {polls} in {describe_duration(trouble.seconds)}"
         case "ticks":
             return f"Polls start on time again ({count} skipped so far)"
         case "updates":
@@ -113,13 +114,3 @@ def say_end(trouble: Trouble) -> str:
             return f"{trouble.subject} can be written again: it has the {polls} not in it"
         case "descendants":
             return f"Post {trouble.subject}: Hacker News now says what was counted"
-
-
-def describe(seconds: float) -> str:
-    """
-    Return a length of time as it is said: "1 second", "4 minutes", "30 hours".
-    """
-    for size, name in ((3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name}"
-    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"
