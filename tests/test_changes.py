@@ -258,10 +258,8 @@ async def test_moved_comment_is_caught_by_refresh() -> None:
         world.move(
             last, next(k for k in world.walk(story) if k not in {last, parent_of(world, last)})
         )
-        world.add_comment(last)
 
         await watcher.check()
-        world.updates.clear()
         report = await watcher.check(seconds=86401)
         after = await watcher.check(seconds=86401)
 
@@ -273,6 +271,45 @@ def parent_of(world: World, item_id: int) -> int:
     parent = (world.items[item_id] or {})["parent"]
     assert isinstance(parent, int)
     return parent
+
+
+@pytest.mark.parametrize("names", ["comment", "parents"])
+async def test_young_comment_that_moves_is_found_at_once(names: str) -> None:
+    """Where `updates` tells, whichever of the three items it names; and it is told once."""
+    world = front_page(30)
+    old, new = list(world.walk(world.top[0]))[:2]
+    async with watching(world, comments=True) as watcher:
+        comment = world.add_comment(old)
+        first = await watcher.poll(comments=True)
+        await watcher.poll(seconds=5, comments=True)
+        world.move(comment, new)
+        world.updates = {comment: None} if names == "comment" else {new: None, old: None}
+        report = await watcher.poll(seconds=15, comments=True)
+        after = await watcher.poll(seconds=15, comments=True)
+
+    assert [told.item.id for told in first.comments] == [comment]
+    for told in (report, after):
+        assert (told.status, told.comments) == ("exact", ())
+        assert told.stories[0].count == Count(live=31)
+    assert watcher.memory.discussions[world.top[0]].tree.nodes[comment].parent == new
+
+
+@pytest.mark.parametrize("names", ["comment", "parent"])
+async def test_young_comment_that_is_removed_is_gone_soon(names: str) -> None:
+    """Ten seconds after its parent, which had listed it, does not list it any more."""
+    world = front_page(30)
+    parent = oldest(world)
+    async with watching(world) as watcher:
+        comment = world.add_comment(parent)
+        await watcher.poll()
+        await watcher.poll(seconds=5)
+        world.remove(comment)
+        world.updates = {comment if names == "comment" else parent: None}
+        await watcher.poll(seconds=12)
+        report = await watcher.poll(seconds=12)
+
+    assert report.stories[0].count == Count(live=30)
+    assert report.status == "exact"
 
 
 async def test_refresh_measures_the_drift() -> None:

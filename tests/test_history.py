@@ -530,7 +530,7 @@ def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
         "UPDATE items SET parent_id = item_id + 1 - 2 * (item_id % 2)",
         "UPDATE trees SET stale = 'nonsense'",
         "UPDATE trees SET walked_at = 'yesterday'",
-        "UPDATE trees SET unlisted = '[1]'",
+        "UPDATE trees SET unlisted = '[[1, null]]'",
     ],
 )
 async def test_memory_that_contradicts_itself_is_read_anew(contradiction: str, path: str) -> None:

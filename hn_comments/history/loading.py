@@ -109,8 +109,9 @@ def load_discussion(connection: sqlite3.Connection, discussion: Discussion) -> b
         rows = connection.execute(LOAD_ITEMS, (tree.post_id,))
         plant(tree, rows, stale=json.loads(row["stale"]), times=times)
         tree.post.read_at = times.to_seconds(row["seen_at"])
-        tree.unlisted.update(json.loads(row["unlisted"]))
-        if not tree.unlisted <= tree.nodes.keys():
+        for item_id, until in json.loads(row["unlisted"]):
+            tree.unlisted[item_id] = times.to_seconds(until, ahead=YOUTH)
+        if not tree.unlisted.keys() <= tree.nodes.keys():
             raise ContradictionError("a comment that is not there is not listed")
         restore_discussion(discussion, row, times)
     tree.saved_upto = tree.upto

@@ -197,7 +197,7 @@ def describe(
         "known": tree.known,
         "walking": discussion.before is not None,
         "news_from": tree.news_from,
-        "unlisted": json.dumps(sorted(tree.unlisted)),
+        "unlisted": json.dumps([(i, text(until)) for i, until in tree.unlisted.items()]),
         "again": json.dumps([(i, text(t), far) for i, (t, far) in discussion.again.items()]),
         "descendants": item.descendants if item else None,
         "live": proof.live,

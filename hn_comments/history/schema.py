@@ -199,7 +199,7 @@ STATE = "CHECK (state IN ('live', 'deleted', 'dead', 'missing', 'unread'))"
 SECOND = (
     # The id above which a comment of a story is news: what is first read later need not be.
     "ALTER TABLE trees ADD COLUMN news_from INTEGER",
-    "UPDATE trees SET news_from = upto",
+    "UPDATE trees SET news_from = upto, unlisted = '[]'",
     f"ALTER TABLE stories ADD COLUMN state TEXT NOT NULL DEFAULT 'live' {STATE}",
     "DROP TABLE notices",
     # What was last told of each story: `new` is counted from there. A row moves on only when the

@@ -3,8 +3,9 @@ Keep the API's answers in a tree: new comments join it, known ones change, move 
 
 The API is not one instant: a parent can list a comment seconds after the comment is there, and
 an answer can be some seconds old. So for `YOUTH` seconds after it was first read a comment stays
-where its own `parent` says, whatever its parent answers meanwhile. After that the parent's list
-counts.
+where its own `parent` says, as long as its parent has not listed it. One that was listed and is
+not any more is kept for `DOUBT`, in case that answer was older than the one before. Otherwise
+the parent's list counts.
 """
 
 from collections.abc import Iterable
@@ -18,6 +19,9 @@ from .tree import Node, Tree
 # some seconds old at most; a cache between us and it rarely keeps them for longer.
 YOUTH = 90.0
 
+# Seconds for which a young comment is kept that its parent has listed, and does not list any more.
+DOUBT = 10.0
+
 
 def put(tree: Tree, item_id: int, item: Item | None, *, newcomers: Newcomers, now: float) -> None:
     """
@@ -26,6 +30,8 @@ def put(tree: Tree, item_id: int, item: Item | None, *, newcomers: Newcomers, no
     # The node may have been dropped while it was read.
     if item_id in tree.nodes:
         _keep(tree, item_id, item, now)
+        for gone in tree.reading.dropped:
+            newcomers.discard(gone)
         _join_newcomers(tree, item_id, newcomers, now)
 
 
@@ -60,7 +66,7 @@ def _join(tree: Tree, comment: Item, now: float) -> bool:
         return False
     node = tree.nodes.get(comment.id)
     if node is None and comment.id not in tree.reading.dropped:
-        _add(tree, comment.id, parent_id)
+        _add(tree, comment.id, parent_id, now)
     elif node is None or node.is_readable:
         return False  # Its youth has just ended without being listed; or it is known already.
     if tree.known:
@@ -70,13 +76,13 @@ def _join(tree: Tree, comment: Item, now: float) -> bool:
     return True
 
 
-def _add(tree: Tree, comment_id: int, parent_id: int) -> None:
+def _add(tree: Tree, comment_id: int, parent_id: int, now: float) -> None:
     """
     Add a node that its parent does not list yet, and have the parent read again.
     """
     tree.nodes[comment_id] = Node(parent=parent_id)
     tree.nodes[parent_id].kids += (comment_id,)
-    tree.unlisted.add(comment_id)
+    tree.unlisted[comment_id] = now + YOUTH
     tree.mark_stale(parent_id)
 
 
@@ -88,7 +94,14 @@ def _keep(tree: Tree, item_id: int, item: Item | None, now: float) -> None:
     tree.reading.read.add(item_id)
     node.stale = False
     if item is None and is_young(node, now):
-        return  # The answer is old: the comment was there already.
+        # The answer is old: the comment was there already. Or it was removed, which its parent
+        # tells.
+        tree.mark_stale(node.parent)
+        return
+    if item is not None and node.is_readable and item.parent not in {None, node.parent}:
+        # It has moved, it seems. The lists of both parents tell.
+        tree.mark_stale(node.parent)
+        tree.mark_stale(item.parent or 0)
     before = node.state, {*node.kids}
     tree.forget_totals(item_id)
     node.state = item.state if item else State.MISSING
@@ -116,7 +129,7 @@ def _date(tree: Tree, node: Node, item: Item, now: float) -> None:
 
 def _list_kids(tree: Tree, item_id: int, listed: Iterable[int], now: float) -> None:
     """
-    Let a node have the kids that it lists, and keep the young ones that it does not.
+    Let a node have the kids that it lists, and for a while those that it does not.
     """
     node = tree.nodes[item_id]
     kids: dict[int, None] = {}
@@ -128,13 +141,13 @@ def _list_kids(tree: Tree, item_id: int, listed: Iterable[int], now: float) -> N
             unfollowed.append(kid)
             if tree.is_full:
                 break
-    tree.unlisted.difference_update(kids)
     for kid in node.kids:
         if kid in kids:
+            tree.unlisted.pop(kid, None)
             continue
-        if is_young(tree.nodes[kid], now):
+        keep_until = min(now + DOUBT, tree.nodes[kid].read_at + YOUTH)
+        if now < tree.unlisted.setdefault(kid, keep_until):
             kids[kid] = None
-            tree.unlisted.add(kid)
         else:
             _drop(tree, kid)
     node.kids, node.unfollowed = tuple(kids), tuple(unfollowed)
@@ -154,13 +167,15 @@ def _claim(tree: Tree, kid: int, parent_id: int) -> bool:
         return True
     # Of two answers in one poll the first is as good as the second; and no comment can be
     # a reply to one below it.
-    if node.parent in tree.reading.read or _is_above(tree, kid, parent_id):
+    claimed = node.parent in tree.reading.read and kid not in tree.unlisted
+    if claimed or _is_above(tree, kid, parent_id):
         return False
     # It has moved, it seems. The node that had it is read again in this poll, which tells.
     other = tree.nodes[node.parent]
     other.kids = tuple(sibling for sibling in other.kids if sibling != kid)
     tree.mark_stale(node.parent)
     node.parent = parent_id
+    tree.unlisted.pop(kid, None)
     tree.unsaved.add(kid)
     return True
 
@@ -184,6 +199,6 @@ def _drop(tree: Tree, item_id: int) -> None:
     """
     for gone in (item_id, *tree.below(item_id)):
         del tree.nodes[gone]
-        tree.unlisted.discard(gone)
+        tree.unlisted.pop(gone, None)
         tree.reading.dropped.add(gone)
         tree.unsaved.add(gone)

@@ -81,9 +81,9 @@ class Tree:
 
     *known* says whether all of it was read once, *upto* the largest id up to which nothing is
     missing. *news_from* is the id above which a comment is news; None in the first poll of the
-    post. *unlisted* are comments that their parents do not list (yet), *unsaved* the ids that were
-    added, changed or dropped since the tree was saved. *saved_upto* is what *upto* was then; None
-    for a tree that was neither saved nor loaded.
+    post. *unlisted* are comments that their parents do not list (yet), and until when they stay
+    nevertheless; *unsaved* are the ids that were added, changed or dropped since the tree was
+    saved. *saved_upto* is what *upto* was then; None for a tree that was neither saved nor loaded.
     """
 
     post_id: int
@@ -91,7 +91,7 @@ class Tree:
     known: bool = False
     upto: int = 0
     news_from: int | None = None
-    unlisted: set[int] = field(default_factory=set)
+    unlisted: dict[int, float] = field(default_factory=dict)
     unsaved: set[int] = field(default_factory=set)
     saved_upto: int | None = None
     reading: Reading = field(default_factory=Reading)
