@@ -60,9 +60,12 @@ class Trouble:
 class WorldChanged:
     """
     The API shows another world than before, for this *reason*: everything is read anew.
+
+    The history of the world before is *kept* in the file of this name, if there was one.
     """
 
     reason: str
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,16 @@ class Item:
     score: int | None = None
     descendants: int | None = None
 
+    def is_by(self, by: str | None, time: int | None) -> bool:
+        """
+        Return whether this can be the item that was by this author, at this time.
+
+        Neither ever changes (https://github.com/HackerNews/API), but a deleted item has no author.
+        """
+        return (time in {None, self.time} or self.time is None) and (
+            by in {None, self.by} or self.by is None
+        )
+
     @property
     def state(self) -> State:
         """

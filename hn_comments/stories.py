@@ -14,8 +14,8 @@ import async_timeout
 
 from .api import URLFetcher, parse_ids
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, PollFailed
-from .events import Troubles
-from .memory import POST_MEMORY, Changes, Discussion, Memory, ask, find_changes
+from .events import Troubles, WorldChanged
+from .memory import POST_MEMORY, Changes, Discussion, Memory, ask, find_changes, find_other_world
 from .models import Comment, PollReport, PostReport, Progress, State
 from .posts import Post
 from .settings import Settings
@@ -145,13 +145,23 @@ class Poll:
         ids_task = asyncio.create_task(self._fetch_ids())
         hints_task = asyncio.create_task(ask(self.fetcher, self.memory))
         await gather_or_stop([ids_task, hints_task])
-        discussions = await self._open(ids_task.result())
-        self.changes = await find_changes(
-            self.memory, self.fetcher, hints_task.result(), discussions
-        )
+        ids, hints = ids_task.result(), hints_task.result()
+        discussions = await self._open(ids)
+        if reason := await find_other_world(self.memory, self.fetcher, hints.maxitem):
+            await self._begin_anew(reason)
+            discussions = await self._open(ids)
+        self.changes = await find_changes(self.memory, self.fetcher, hints, discussions)
         if self.changes.problem and self.settings.on_error == "cancel":
             raise PollFailed(self.changes.problem)
         return discussions
+
+    async def _begin_anew(self, reason: str) -> None:
+        """
+        Forget what is remembered of another world; its history is kept under another name.
+        """
+        self.memory.forget_world()
+        kept = await self.history.set_aside() if self.history is not None else None
+        self.memory.troubles.tell(WorldChanged(reason=reason, kept=kept))
 
     async def _fetch_ids(self) -> Sequence[int]:
         """

@@ -4,6 +4,7 @@ Open the history file: ours, sound and of this version, or refused before it is 
 
 import os
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import HistoryError
@@ -171,6 +172,24 @@ def identify(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def rename(path: str) -> str:
+    """
+    Give the file at *path* a name with the time in it, which is free, and return that.
+
+    Raises:
+        HistoryError: if that cannot be done.
+    """
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    names = (f"{path}.{stamp}{suffix}" for suffix in ("", *(f".{n}" for n in range(1, 1000))))
+    name = next(name for name in names if not Path(name).exists())
+    try:
+        Path(path).rename(name)
+    except OSError as exc:
+        problem = f"is about another world, and cannot be renamed ({exc.strerror})"
+        raise HistoryError(path, problem, "move it away") from exc
+    return name
 
 
 def is_busy(exc: BaseException | None) -> bool:

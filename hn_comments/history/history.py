@@ -21,7 +21,7 @@ from ..errors import HistoryError
 from ..events import Event, HistoryMoved, NotTold, PollsLost, Troubles
 from ..memory import Memory
 from ..models import PollReport
-from .database import is_busy
+from .database import is_busy, rename
 from .store import FileMovedError, Store
 
 
@@ -119,6 +119,25 @@ class History:
                 self._call(lambda: store.recall(memory, ids, trees=trees, follow=follow))
             )
 
+    async def set_aside(self) -> str | None:
+        """
+        Give the file another name, since it is about another world, and return that.
+
+        Raises:
+            HistoryError: if that cannot be done.
+        """
+        return await self._uncut(self._set_aside())
+
+    async def _set_aside(self) -> str | None:
+        async with self._turn:
+            store, self._store, self._memory = self._store, None, None
+            self._waiting.clear()
+            self._untold.clear()
+            if store is None:
+                return None
+            await self._call(store.close)
+            return await self._call(rename, self.path)
+
     async def save(self, report: PollReport, memory: Memory | None) -> None:
         """
         Write a poll and what *memory* learned; return when that is in the file.
@@ -202,7 +221,7 @@ class History:
         store, self._store = self._opened, None
         await self._call(store.close)
         if self._memory is not None:
-            self._memory.is_unsaved()
+            self._memory.mark_unsaved()
         self.troubles.tell(HistoryMoved(path=self.path))
 
     def _just_told(self) -> list[PollReport]:

@@ -90,6 +90,14 @@ def find_followed(connection: sqlite3.Connection, times: Times, seconds: float) 
     return [post_id for (post_id,) in rows]
 
 
+def find_latest(connection: sqlite3.Connection) -> list[int]:
+    """
+    Return the post that was counted last, if there is one.
+    """
+    rows = connection.execute("SELECT max(story_id) FROM counts JOIN trees USING (story_id)")
+    return [post_id for (post_id,) in rows if post_id is not None]
+
+
 def load_discussion(connection: sqlite3.Connection, discussion: Discussion) -> bool:
     """
     Fill an empty discussion with what is in the file; return whether there is something.

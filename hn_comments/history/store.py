@@ -7,6 +7,7 @@ another process: a busy file is an error at once, and `history` tries again.
 
 import contextlib
 import gc
+import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,15 @@ from ..errors import HistoryError
 from ..events import MemoryDropped, Tell
 from ..memory import Discussion, Memory
 from ..models import PollReport, utc_time
-from .database import explain, identify, is_damage, open_database
-from .loading import ContradictionError, find_followed, load_discussion, load_memory, load_untold
+from .database import CHOOSE_ANOTHER, explain, identify, is_damage, open_database
+from .loading import (
+    ContradictionError,
+    find_followed,
+    find_latest,
+    load_discussion,
+    load_memory,
+    load_untold,
+)
 from .reports import load_told, save_report, save_told, save_untold
 from .rows import Times
 from .saving import Archive
@@ -142,20 +150,18 @@ class Store:
         Recall the trees of *ids*, and at first those that are followed; return the latter.
         """
         followed: list[int] = []
-        if not self.is_recalled:
-            self.is_recalled = True
+        first, self.is_recalled = not self.is_recalled, True
+        if first:
             self._load_memory(memory)
-            memory.untold.update(load_untold(self.connection))
-            self.untold = {*memory.untold}
-            if follow:
-                followed = find_followed(self.connection, Times(memory.clock), follow)
-        for post_id in (*ids, *followed):
-            if post_id not in memory.discussions:
-                discussion = self._load(memory, post_id)
-                if discussion is not None:
-                    memory.discussions[post_id] = discussion
-                    upto = discussion.tree.upto
-                    memory.maxitem.known = max(memory.maxitem.known or 0, upto) or None
+            followed = find_followed(self.connection, Times(memory.clock), follow)
+        for post_id in {*ids, *followed} - memory.discussions.keys():
+            self._load(memory, post_id)
+        if first and not memory.discussions:
+            # Some post is needed to see whether this is still the world of the file.
+            for post_id in {*find_latest(self.connection)} - {*ids}:
+                self._load(memory, post_id)
+        if first and memory.discussions:
+            memory.is_verified = False
         return followed
 
     def _load_memory(self, memory: Memory) -> None:
@@ -163,15 +169,20 @@ class Store:
             load_memory(self.connection, memory)
         except ContradictionError as exc:
             self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
+        memory.untold.update(load_untold(self.connection))
+        self.untold = {*memory.untold}
 
-    def _load(self, memory: Memory, post_id: int) -> Discussion | None:
+    def _load(self, memory: Memory, post_id: int) -> None:
         discussion = Discussion(post_id, clock=memory.clock, newcomers=memory.newcomers)
         try:
             found = load_discussion(self.connection, discussion)
         except ContradictionError as exc:
             self.tell(MemoryDropped(path=self.path, post=post_id, reason=str(exc)))
-            return None
-        return discussion if found else None
+            return
+        if found:
+            memory.discussions[post_id] = discussion
+            upto = discussion.tree.upto
+            memory.maxitem.known = max(memory.maxitem.known or 0, upto) or None
 
     def _check_world(self) -> None:
         """
@@ -183,15 +194,14 @@ class Store:
             ).fetchone()
         except sqlite3.Error as exc:
             raise explain(self.path, exc) from exc
-        if row and self.api_url and row[0] != self.api_url:
-            raise HistoryError(
-                self.path, f"belongs to the API at {row[0]}", "give --history another name"
-            )
+        if row and self.api_url and row[0] != json.dumps(self.api_url):
+            problem = f"belongs to the API at {row[0][1:-1]}"
+            raise HistoryError(self.path, problem, CHOOSE_ANOTHER)
 
     def _save_world(self) -> None:
         if self.api_url:
             self.connection.execute(
-                "INSERT OR IGNORE INTO memory VALUES ('api_url', ?)", (self.api_url,)
+                "INSERT OR IGNORE INTO memory VALUES ('api_url', ?)", (json.dumps(self.api_url),)
             )
 
 

@@ -16,6 +16,7 @@ from .proof import LAG, Proof
 from .told import Told
 from .tree import MAX_NODES, NOTHING, Node, Tree
 from .updates import READ_AGAIN
+from .world import find_other_world
 
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "Wait",
     "ask",
     "find_changes",
+    "find_other_world",
 ]

@@ -6,7 +6,7 @@ All times are on the memory's steady clock.
 
 from dataclasses import dataclass, replace
 
-from ..errors import FetchLimitExceeded, HNCommentsError, StillUnreadable
+from ..errors import FetchLimitExceeded, HNCommentsError, MalformedItem, StillUnreadable
 from ..models import Item, State
 from .answers import join, put
 from .clock import Clock
@@ -66,6 +66,8 @@ class Discussion:
         # When a node is to be asked for again, and how long that distance is.
         self.again: dict[int, tuple[float, float]] = {}
         self.failures: dict[int, Failure] = {}
+        # An item that this poll got, and that is not the one remembered.
+        self.stranger: int | None = None
 
     @property
     def is_walking(self) -> bool:
@@ -87,6 +89,7 @@ class Discussion:
             # Now that the first poll is over, what is above all that was there is news.
             tree.news_from = tree.upto or max(tree.nodes)
         tree.reading = Reading()
+        self.stranger = None
         for item_id in tree.unlisted:
             tree.mark_stale(tree.nodes[item_id].parent)
         for gone in (self.again.keys() | self.failures.keys()) - tree.nodes.keys():
@@ -102,7 +105,13 @@ class Discussion:
     def put(self, item_id: int, item: Item | None) -> None:
         """
         Keep the API's answer for a node of the tree.
+
+        Raises:
+            MalformedItem: if that is another item than before. Said twice, it is believed.
         """
+        if item is not None and item_id not in self.failures and not self._is_same(item):
+            self.stranger = item_id
+            raise MalformedItem(f"item/{item_id}.json", "it is another item than before")
         put(self.tree, item_id, item, newcomers=self.newcomers, now=self.clock())
         self.failures.pop(item_id, None)
         if item_id == self.post_id:
@@ -115,6 +124,13 @@ class Discussion:
             self.again[item_id] = (self.clock() + distance, distance)
         else:
             self.again.pop(item_id, None)
+
+    def _is_same(self, item: Item) -> bool:
+        known = self.item if item.id == self.post_id else None
+        if known is not None:
+            return item.is_by(known.by, known.time)
+        node = self.tree.nodes.get(item.id)
+        return node is None or item.is_by(node.by, node.created)
 
     def join(self, comment: Item) -> bool:
         """

@@ -49,6 +49,8 @@ class Memory:
         self.updates = Updates()
         self.newcomers = Newcomers()
         self.polled_at: float | None = None
+        # Whether the API is known to show the world that is remembered.
+        self.is_verified = True
 
     def without_trees(self) -> "Memory":
         """
@@ -58,7 +60,18 @@ class Memory:
         memory.told, memory.untold = self.told, self.untold
         return memory
 
-    def is_unsaved(self) -> None:
+    def forget_world(self) -> None:
+        """
+        Forget everything: it was about another world.
+        """
+        self.discussions.clear()
+        self.told.clear()
+        self.untold.clear()
+        self.maxitem, self.pending, self.updates = MaxItem(), Pending(), Updates()
+        self.newcomers = Newcomers()
+        self.is_verified = True
+
+    def mark_unsaved(self) -> None:
         """
         Note that nothing of this is in the history file (any more).
         """
@@ -109,6 +122,7 @@ class Memory:
         if last is not None and known < last:
             self._forget_above(known)
         if verdict == "denied":
+            self.is_verified = False
             return f"new comments may be missing: maxitem.json: it went from {last} to {claimed}"
         if verdict == "another world":
             self.troubles.tell(WorldChanged(reason=f"the largest id went from {last} to {claimed}"))

@@ -33,8 +33,10 @@ def say(event: Event) -> Iterator[Said]:
             yield loudness(event), say_end(event)
         case Trouble():
             yield (loudness(event) if event.first else logging.DEBUG), say_trouble(event)
-        case WorldChanged(reason=reason):
-            yield logging.WARNING, f"{reason[:1].upper()}{reason[1:]}: reading everything anew"
+        case WorldChanged(reason=reason, kept=kept):
+            file = f"; the history until now is kept in {kept}" if kept else ""
+            sentence = f"The API is not what it was ({reason}): reading everything anew{file}"
+            yield logging.WARNING, sentence
         case MemoryDropped(path=path, post=post, reason=reason):
             about = "" if post is None else f" of post {post}"
             sentence = (
