@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -303,6 +304,33 @@ def test_csv() -> None:
     assert rows[0]["comments"] == "72"
     assert rows[0]["new"] == rows[0]["score"] == ""
     assert not list(format_header(Settings()))
+
+
+def test_csv_quotes_text_and_nothing_else() -> None:
+    """DuckDB decides by the first lines what a column is; null is an empty field."""
+    story = post(item=replace(ITEM, title='Say "x", y'), new=None)
+
+    (line,) = lines(poll(story), format="csv")
+
+    assert line.startswith('2,"2026-11-20T09:14:03Z","top",1,8863,"Say ""x"", y","dhouston",')
+    assert ',71,,"exact",,"story",' in line
+
+
+@pytest.mark.parametrize("state", ["dead", "deleted"])
+def test_post_that_is_gone_says_so(state: str) -> None:
+    """As on the site; in JSON it has a field of its own."""
+    story = post(item=replace(ITEM, dead=state == "dead", deleted=state == "deleted"))
+
+    assert lines(poll(story))[0].endswith(f"  [{state}] My YC app: Dropbox")
+    assert json.loads(lines(poll(story), format="json")[0])["state"] == state
+
+
+def test_poll_without_news_says_nothing_if_only_news_is_wanted() -> None:
+    """Not even what it cost."""
+    silent = poll(post(id=1, shown=False))
+
+    assert lines(silent, format="json", changes_only=True) == []
+    assert len(lines(silent, format="json")) == 1
 
 
 @pytest.mark.parametrize("name", ["text", "json", "csv"])

@@ -2,10 +2,11 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
-from hn_comments import PollFailed, PollReport, Settings, URLFetcher
+from hn_comments import Count, PollFailed, PollReport, Settings, URLFetcher
 from hn_comments.memory.memory import Memory
 from hn_comments.memory.told import MAX_TOLD, ToldPosts
 from hn_comments.simulator import World
@@ -322,6 +323,27 @@ async def test_disputed_count_is_marked() -> None:
         report = await poll_once(fetcher)
 
     assert [story.disputed for story in report.stories] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({}, [True, True, True, True, True, True]),
+        ({"changes_only": True}, [True, False, True, True, True, False]),
+        ({"min_new": 3}, [True, False, False, True, True, False]),
+    ],
+)
+def test_posts_without_news_are_left_out(settings: dict[str, Any], shown: list[bool]) -> None:
+    """New comments add up until they are told; a count that stays inexact is said once."""
+    told, found = ToldPosts(), []
+    for comments, unread in ((5, 0), (5, 0), (6, 0), (9, 0), (9, 1), (9, 0)):
+        count = Count(live=comments, unread=unread)
+        story = told.judge(post(1, count=count, new=None), Settings(**settings))
+        found.append(story.shown)
+        if story.shown:
+            told.note(story)
+
+    assert found == shown
 
 
 async def test_what_was_told_of_thousands_of_posts() -> None:

@@ -58,7 +58,8 @@ def parse_item(path: str, item_id: int, value: Any) -> Item | None:
         text=_text(value.get("text")),
         url=_text(value.get("url")),
         score=_number(value.get("score")),
-        descendants=_number(value.get("descendants")),
+        # -1 is the API's way of saying that it does not count them (item 88).
+        descendants=_count(value.get("descendants")),
     )
 
 
@@ -78,6 +79,11 @@ def _text(value: Any) -> str | None:
 
 def _number(value: Any) -> int | None:
     return value if type(value) is int and abs(value) <= MAX_INTEGER else None
+
+
+def _count(value: Any) -> int | None:
+    number = _number(value)
+    return number if number is None or number >= 0 else None
 
 
 def _time(value: Any) -> int | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from ..models import Comment, PollReport, PostReport
 from ..settings import Settings
+from . import formats
 from .plaintext import clean, plain_text, plain_title
 from .terminal import Terminal
 
@@ -249,7 +250,7 @@ def title_of(story: PostReport) -> str:
     """
     Return the title as people read it, or the number of a post that has none.
     """
-    return plain_title((story.item and story.item.title) or f"post {story.id}")
+    return formats.title_of(story, f"post {story.id}")
 
 
 def fit_title(title: str, reason: str, room: int) -> str:

@@ -2,14 +2,12 @@
 Turn reports into text lines, JSON Lines or CSV. Nothing here prints.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from ..models import Comment, Item, PollReport, PostReport, utc_time
+from ..models import Comment, Item, PollReport, PostReport, State, utc_time
 from ..settings import Settings
 from .plaintext import clean, plain_text, plain_title
 
@@ -23,6 +21,9 @@ STORY_FIELDS = (
 COMMENT_FIELDS = (
     "poll", "time", "id", "story", "parent", "by", "created", "text", "link",
 )  # fmt: skip
+
+# States of a post that people are told, as the site does.
+GONE = {State.DEAD, State.DELETED}
 
 # Characters of a title in a line of text. Hacker News allows 80.
 MAX_TITLE = 300
@@ -47,7 +48,7 @@ def format_header(settings: Settings) -> Iterator[str]:
     Yield the lines before the first report.
     """
     if settings.format == "csv":
-        yield _csv_line(STORY_FIELDS)
+        yield ",".join(STORY_FIELDS)
 
 
 def format_report(report: PollReport, settings: Settings) -> Iterator[str]:
@@ -67,7 +68,8 @@ def format_report(report: PollReport, settings: Settings) -> Iterator[str]:
             yield json.dumps({"type": "story", **story_fields(report, story)})
         for comment in comments:
             yield json.dumps({"type": "comment", **comment_fields(report, comment)})
-        yield json.dumps({"type": "poll", **poll_fields(report)})
+        if report.news or not settings.leaves_out:
+            yield json.dumps({"type": "poll", **poll_fields(report)})
 
 
 def _text_lines(
@@ -89,7 +91,7 @@ def format_post(poll: int, story: PostReport) -> str:
     reason = cut(story.error or "", MAX_REASON)
     if story.count is None:
         return f"Post {story.id} could not be counted ({poll}): {reason}"
-    title = cut(plain_title((story.item and story.item.title) or "(no title)"), MAX_TITLE)
+    title = cut(title_of(story, "(no title)"), MAX_TITLE)
     if story.status == "partial":
         return (
             f"Post {story.id} has at least {story.count.comments} comments ({poll})"
@@ -97,6 +99,14 @@ def format_post(poll: int, story: PostReport) -> str:
         )
     new = f"  {story.new:+d}" if story.new else ""
     return f"Post {story.id} has {story.count.comments} comments ({poll}){new}  {title}"
+
+
+def title_of(story: PostReport, untitled: str) -> str:
+    """
+    Return the title as people read it, or *untitled*; that of a dead or deleted post says so.
+    """
+    title = plain_title((story.item and story.item.title) or untitled)
+    return f"[{story.state.value}] {title}" if story.state in GONE else title
 
 
 def format_comment(comment: Comment) -> str:
@@ -205,7 +215,18 @@ def created(item: Item) -> str | None:
     return None if item.time is None else utc_time(datetime.fromtimestamp(item.time, UTC))
 
 
-def _csv_line(values: Any) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+def _csv_line(values: Iterable[object]) -> str:
+    """
+    Return a line of CSV, in which text is always quoted.
+    """
+    # DuckDB decides by the first lines whether there are quotes at all.
+    return ",".join(map(_csv_field, values))
+
+
+def _csv_field(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        quoted = value.replace('"', '""')
+        return f'"{quoted}"'
+    return str(value)

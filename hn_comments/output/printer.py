@@ -13,16 +13,12 @@ from collections.abc import Callable
 from ..events import Event, NotTold, PollBegan
 from ..models import PollReport
 from ..settings import Settings
+from .appended import AppendedFile
 from .display import Display
 from .formats import cut, format_cost, format_header, format_report
 from .sentences import say
-from .writer import Stream, Writer, open_to_append, stream_to
+from .writer import Stream, Writer, stream_to
 
-
-# A type checker takes this for typing.TYPE_CHECKING.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from io import FileIO
 
 logger = logging.getLogger("hn_comments")
 
@@ -62,7 +58,7 @@ class Printer:
         self._told = 0
         self._errors = stream_to(sys.stderr, self.writer)
         self._results: Stream | None = None
-        self._file: FileIO | None = None
+        self._file: AppendedFile | None = None
         set_up_logging(settings, self.writer, self._errors, wanted=self.display.filter)
 
     def open(self) -> None:
@@ -74,18 +70,18 @@ class Printer:
         """
         header = "".join(f"{line}\n" for line in format_header(self.settings))
         path = self.settings.output
-        if path is None:
-            self._results = stream_to(sys.stdout, self.writer, on_error=self._give_up)
-            if self._results is None:
-                problem = "Cannot write the results: standard output is closed"
-                raise CannotWriteError(problem, mistake=False)
-        else:
+        if path is not None:
             try:
-                self._file, header = open_to_append(path, header)
+                self._file = AppendedFile(path, header)
             except OSError as exc:
                 problem = f"argument --output: cannot append to {path!r}: {exc.strerror}"
                 raise CannotWriteError(problem, mistake=True) from exc
             self._results = Stream(self.writer, self._file, on_error=self._give_up)
+            return
+        self._results = stream_to(sys.stdout, self.writer, on_error=self._give_up)
+        if self._results is None:
+            problem = "Cannot write the results: standard output is closed"
+            raise CannotWriteError(problem, mistake=False)
         self._results.write(header)
 
     def close(self) -> None:
@@ -116,8 +112,10 @@ class Printer:
         """
         Print what a poll found, and tell on stderr what that cost.
         """
-        # What one more failed poll cost is no news.
-        failing = self.last is not None and self.last.status == report.status == "failed"
+        # The cost of one more failed poll is no news, and with --changes-only no poll without news
+        # says anything.
+        dull = self.last is not None and self.last.status == report.status == "failed"
+        dull = dull or (self.settings.leaves_out and not report.news)
         if self.last is None or self.last.poll < report.poll:
             self.last = report
         text = self.display.render(report)
@@ -129,7 +127,7 @@ class Printer:
         if self._errors is not None:
             self._errors.write(self.display.status(report))
         if self.display.routine:
-            logger.log(logging.DEBUG if failing else logging.INFO, "%s", format_cost(report))
+            logger.log(logging.DEBUG if dull else logging.INFO, "%s", format_cost(report))
 
     def tell(self, event: Event) -> None:
         """

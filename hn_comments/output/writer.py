@@ -5,19 +5,14 @@ A full pipe blocks its writer for as long as its reader likes. Here it blocks a 
 nobody waits for: polls go on, and a signal still ends the program.
 """
 
+import codecs
 import collections
-import csv
-import errno
 import select
 import signal
 import threading
 from collections.abc import Callable
-from io import FileIO, RawIOBase
-from typing import BinaryIO, TextIO
-
-
-# Bytes read at either end of a file that is appended to: more than any line has.
-GLANCE = 1 << 16
+from io import RawIOBase
+from typing import BinaryIO, Protocol, TextIO
 
 
 class Writer:
@@ -64,6 +59,16 @@ class Writer:
                 self._changed.notify_all()
 
 
+class Raw(Protocol):
+    """
+    A file below all buffers. It may write a part, or None where it would block.
+    """
+
+    def write(self, data: memoryview, /) -> int | None: ...
+
+    def fileno(self) -> int: ...
+
+
 class Stream:
     """
     A text file to write to, by way of *writer*.
@@ -75,7 +80,7 @@ class Stream:
     def __init__(
         self,
         writer: Writer,
-        raw: RawIOBase | BinaryIO,
+        raw: Raw | RawIOBase | BinaryIO,
         *,
         encoding: str = "utf-8",
         on_error: Callable[[OSError], object] = lambda _: None,
@@ -84,15 +89,16 @@ class Stream:
         self.given = self.written = 0
         self._writer = writer
         self._raw = raw
-        self._encoding = encoding
+        # One for the whole stream: some encodings begin with a mark, and some have a state. A
+        # title that the encoding does not know must not end the program.
+        self._encoder = codecs.getincrementalencoder(encoding)("backslashreplace")
         self._on_error = on_error
 
     def write(self, text: str) -> int:
         """
         Let the writer's thread write *text*.
         """
-        # A title that the terminal's encoding does not know must not end the program.
-        data = text.encode(self._encoding, "backslashreplace")
+        data = self._encoder.encode(text)
         self.given += len(data)
         self._writer.put(self, data)
         return len(text)
@@ -136,44 +142,3 @@ def stream_to(
     # no buffer.
     raw = getattr(file.buffer, "raw", file.buffer)
     return Stream(writer, raw, encoding=file.encoding, on_error=on_error)
-
-
-def open_to_append(path: str, header: str) -> tuple[FileIO, str]:
-    """
-    Open a file of results, and return the text to write before the next line.
-
-    An empty file gets the *header*; a last line that is not whole, because its run was killed,
-    gets its end.
-
-    Raises:
-        OSError: if it cannot be written, or begins with something else than *header*.
-    """
-    file = FileIO(path, "ab")
-    try:
-        size = file.tell() if file.seekable() else 0
-        return file, _read_ends(path, size, header) if size else header
-    except OSError:
-        file.close()
-        raise
-
-
-def _read_ends(path: str, size: int, header: str) -> str:
-    with FileIO(path) as file:
-        begin = file.read(GLANCE)
-        if header and not begin.startswith(header.encode()):
-            raise OSError(errno.EINVAL, "its first line is not the header of this CSV")
-        file.seek(max(0, size - GLANCE))
-        line = file.read(GLANCE).rpartition(b"\n")[2]
-    return _end_of(line.decode(errors="replace"), header) if line else ""
-
-
-def _end_of(line: str, header: str) -> str:
-    """
-    Return the text that makes *line*, the beginning of one, whole.
-    """
-    if not header:
-        return "\n"
-    # An open quote would swallow all later lines, and DuckDB refuses a line that lacks fields.
-    quote = '"' if line.count('"') % 2 else ""
-    fields = len(next(csv.reader([line + quote])))
-    return f"{quote}{',' * (header.count(',') + 1 - fields)}\n"
