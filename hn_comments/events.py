@@ -25,7 +25,7 @@ class PollBegan:
     A poll was launched, of at most *posts* posts of a *list* ("posts" if the user named them).
 
     The next one is due *wait* seconds later; None if this is the last one. *failures* are the
-    failed polls in a row before it.
+    failed polls in a row before it, also those of earlier runs with the same history.
     """
 
     poll: int
@@ -164,6 +164,17 @@ class Troubles:
         if len(self._now) > MAX_TROUBLES:
             del self._now[next(iter(self._now))]
         self.tell(trouble)
+
+    def resume(
+        self, kind: Kind, *, subject: int | str | None = None, count: int = 1, seconds: float = 0.0
+    ) -> None:
+        """
+        Take up a trouble that an earlier run has told, so many *seconds* ago.
+        """
+        if (kind, subject) not in self._now:
+            trouble = Trouble(kind=kind, reason="", subject=subject, count=count)
+            now = self.clock()
+            self._now[kind, subject] = trouble, now - seconds, now
 
     def end(self, kind: Kind, subject: int | str | None = None, *, calm: float = 0.0) -> None:
         """

@@ -58,6 +58,8 @@ class Poller:
         # When the first tick was, by the loop's clock, and which one had the last poll.
         self._start = 0.0
         self._last_tick = -1
+        # Failed polls in a row of this run, and whether one succeeded.
+        self._failures = 0
         self._succeeded = False
         self._all_launched = False
         self._over = asyncio.Event()
@@ -120,7 +122,7 @@ class Poller:
                 list=self.settings.list_name,
                 posts=len(self.settings.posts) or self.settings.limit,
                 wait=None if self._all_launched else self.settings.period,
-                failures=self._failures,
+                failures=self.troubles.count("polls"),
             )
         )
         task = asyncio.create_task(self.poll(number, self.skipped), name=f"poll {number}")
@@ -147,20 +149,14 @@ class Poller:
             # The text alone: an exception would keep its frames and all they hold.
             self.errors.append(PollError(task.get_name(), str(exc)))
             del self.errors[: -(self._max_errors or MAX_ERRORS_KEPT)]
+            self._failures += 1
             self.troubles.note("polls", str(exc), poll=task.get_name(), next_in=self._next_in())
         else:
-            self._succeeded = True
+            self._succeeded, self._failures = True, 0
             self.errors.clear()
             self.troubles.end("polls")
         if self._too_many_errors or (self._all_launched and not self.running):
             self._over.set()
-
-    @property
-    def _failures(self) -> int:
-        """
-        Failed polls in a row.
-        """
-        return self.troubles.count("polls")
 
     @property
     def _is_free(self) -> bool:
@@ -198,7 +194,7 @@ class Poller:
         if self._too_many_errors or self._all_launched:
             return None
         period, passed = self.settings.period, asyncio.get_running_loop().time() - self._start
-        tick = max(self._due_tick(self._failures + 1), int(passed / period) + 1)
+        tick = max(self._due_tick(self._failures), int(passed / period) + 1)
         return tick * period - passed
 
     async def _wait_until(self, deadline: float) -> None:

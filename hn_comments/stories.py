@@ -194,6 +194,9 @@ class Poll:
         listed = [self.memory.discussion(post_id) for post_id in ids]
         for discussion in listed:
             discussion.listed_at = self.memory.clock()
+            if discussion.proof.disputed:
+                # It was said when it began, if only by an earlier run.
+                self.memory.troubles.resume("descendants", subject=discussion.post_id)
         self.memory.forget(keep=max(POST_MEMORY, self.settings.follow))
         followed = self.memory.followed(self.settings.follow, besides=ids)
         ranked = [*enumerate(listed, start=1), *((None, discussion) for discussion in followed)]

@@ -492,6 +492,32 @@ def test_names_mean_themselves(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
+def flip_and_open(path: str, chance: random.Random) -> None:
+    """Change a byte of the schema's page, and use the file; only our own errors may come out."""
+    content = bytearray(Path(path).read_bytes())
+    content[chance.randrange(100, 4096)] ^= chance.randrange(1, 256)
+    flipped = f"{path}.flipped"
+    Path(flipped).write_bytes(content)
+    try:
+        store = Store(flipped)
+        store.recall(Memory(), [1], trees=True)
+        store.close()
+    except HistoryError as exc:
+        assert str(exc).isprintable()  # noqa: PT017 - most damage is harmless
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 9))]
+)
+def test_damaged_schema_is_refused_or_read(seed: int, path: str) -> None:
+    """Whatever byte of it is changed, also to what is no text."""
+    Store(path).close()
+    chance = random.Random(seed)
+
+    for _ in range(150):
+        flip_and_open(path, chance)
+
+
 def test_empty_file_is_a_new_one(path: str) -> None:
     """`mktemp` makes such files."""
     Path(path).touch()

@@ -6,6 +6,7 @@ import logging
 import selectors
 from collections.abc import Callable, Coroutine
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from hn_comments.errors import BadStatus, ConnectionFailed, FetchTimeout, NotJSO
 from hn_comments.events import Troubles
 from hn_comments.memory.memory import Memory
 from hn_comments.poller import MAX_DISTANCE, Poller, PollFunction
+from hn_comments.simulator import Simulator
 
-from .support import MS, Clock, Ear, client, front_page, poll_once
+from .support import MS, Clock, Ear, client, front_page, poll_once, thread
 
 
 HOUR = 3600.0
@@ -175,6 +177,26 @@ def test_chronic_skipping_is_one_trouble() -> None:
     first, last = ear.sentences()
     assert first == "Skipped a poll, 2 polls are still running (1 skipped so far)"
     assert last.startswith("Polls start on time again (")
+
+
+async def test_runs_from_cron_say_a_failure_once(tmp_path: Path) -> None:
+    """The first that fails speaks, the next ones do not, and the first good one says the end."""
+    history, said = str(tmp_path / "h.db"), []
+    async with Simulator(thread({1: [2]})) as simulator:
+        settings = Settings(posts=(1,), polls=1, history=history, retries=0, api_url=simulator.url)
+        for outage in (False, True, True, True, False, False):
+            simulator.recover()
+            if outage:
+                simulator.fail("item/1", "500")
+            ear = Ear()
+            async for _ in watch(settings, on_event=ear):
+                pass
+            said.append(ear.sentences())
+
+    (began,), (ended,) = said[1], said[4]
+    assert began.startswith("Poll 1 failed: post 1: item/1.json: HTTP 500")
+    assert ended.startswith("The API answers again, after 3 failed polls in ")
+    assert [said[0], *said[2:4], said[5]] == [[], [], [], []]
 
 
 async def test_updates_are_missed_once() -> None:

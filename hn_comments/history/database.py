@@ -7,7 +7,7 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..errors import HistoryError
+from ..errors import HistoryError, quote
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION
 
 
@@ -18,6 +18,9 @@ MAX_CHECKED = 16_000_000
 # https://www.sqlite.org/fileformat2.html#the_database_header
 MAGIC = b"SQLite format 3\0"
 HEADER_SIZE = 100
+
+# What sqlite3 raises. A damaged file can put bytes into SQLite's messages that are no text.
+DATABASE_ERRORS = (sqlite3.Error, UnicodeError)
 
 # What to do about a file that is no history.
 CHOOSE_ANOTHER = "give --history another name"
@@ -38,11 +41,11 @@ def open_database(path: str) -> sqlite3.Connection:
             timeout=0,
             isolation_level=None,
         )
-    except sqlite3.Error as exc:
+    except DATABASE_ERRORS as exc:
         raise explain(path, exc) from exc
     try:
         prepare(connection, path)
-    except sqlite3.Error as exc:
+    except DATABASE_ERRORS as exc:
         connection.close()
         raise explain(path, exc) from exc
     except HistoryError:
@@ -145,7 +148,7 @@ def migrate(
             connection.execute("ROLLBACK")
 
 
-def explain(path: str, exc: sqlite3.Error) -> HistoryError:
+def explain(path: str, exc: Exception) -> HistoryError:
     """
     Return what SQLite says as a sentence that says what to do.
     """
@@ -158,7 +161,7 @@ def explain(path: str, exc: sqlite3.Error) -> HistoryError:
         return HistoryError(path, f"cannot be written ({exc})", "try again when it can")
     return HistoryError(
         path,
-        f"is damaged ({exc})",
+        f"is damaged ({quote(str(exc))})",
         "restore a copy, or save what is readable with `sqlite3 FILE .recover` and move it away",
     )
 
@@ -201,8 +204,11 @@ def is_busy(exc: BaseException | None) -> bool:
     return primary_code(exc) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def is_damage(exc: sqlite3.Error) -> bool:
-    return primary_code(exc) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+def is_damage(exc: Exception) -> bool:
+    return isinstance(exc, UnicodeError) or primary_code(exc) in {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
 
 
 def primary_code(exc: BaseException | None) -> int:

@@ -9,7 +9,6 @@ kept, and a later poll writes it all.
 """
 
 import asyncio
-import sqlite3
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine
@@ -21,7 +20,7 @@ from ..errors import HistoryError
 from ..events import Event, HistoryMoved, NotTold, PollsLost, Troubles
 from ..memory import Memory
 from ..models import PollReport
-from .database import is_busy, rename
+from .database import DATABASE_ERRORS, is_busy, rename
 from .store import FileMovedError, Store
 
 
@@ -84,6 +83,9 @@ class History:
             error = await self._uncut(self._retry(self._open, PATIENCE))
             if error is not None:
                 raise error
+            count, seconds = await self._uncut(self._call(self._opened.failures))
+            if count:
+                self.troubles.resume("polls", count=count, seconds=seconds)
         finally:
             if self._store is None:
                 self._thread.shutdown(wait=False)
@@ -195,7 +197,7 @@ class History:
         while True:
             try:
                 await work()
-            except (sqlite3.Error, HistoryError, FileMovedError) as exc:
+            except (*DATABASE_ERRORS, HistoryError, FileMovedError) as exc:
                 if not is_busy(exc) or self._hurried or loop.time() >= end:
                     return exc
             else:

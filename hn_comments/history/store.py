@@ -9,6 +9,7 @@ import contextlib
 import gc
 import json
 import sqlite3
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -16,7 +17,7 @@ from ..errors import HistoryError
 from ..events import MemoryDropped, Tell
 from ..memory import Discussion, Memory
 from ..models import PollReport, utc_time
-from .database import CHOOSE_ANOTHER, explain, identify, is_damage, open_database
+from .database import CHOOSE_ANOTHER, DATABASE_ERRORS, explain, identify, is_damage, open_database
 from .loading import (
     ContradictionError,
     find_followed,
@@ -28,6 +29,12 @@ from .loading import (
 from .reports import load_told, save_report, save_told, save_untold
 from .rows import Times
 from .saving import Archive
+
+
+COUNT_FAILURES = """
+    SELECT count(*), CAST(strftime('%s', min(started_at)) AS INTEGER) FROM polls
+    WHERE poll_id > (SELECT coalesce(max(poll_id), 0) FROM polls WHERE status <> 'failed')
+"""
 
 
 class FileMovedError(Exception):
@@ -60,7 +67,7 @@ class Store:
         self.connection = open_database(path)
         self.archive = Archive(self.connection)
         self.identity = identify(path)
-        self.damage: sqlite3.Error | None = None
+        self.damage: Exception | None = None
         self.is_recalled = is_recalled
         # Comments that an earlier run did not tell, as long as nobody has looked at them.
         self.untold: set[int] = set()
@@ -69,6 +76,16 @@ class Store:
         except HistoryError:
             self.close()
             raise
+
+    def failures(self) -> tuple[int, float]:
+        """
+        Return how many polls failed since one did not, and how many seconds ago that began.
+        """
+        try:
+            count, since = self.connection.execute(COUNT_FAILURES).fetchone()
+        except DATABASE_ERRORS as exc:
+            raise explain(self.path, exc) from exc
+        return count, max(time.time() - since, 0.0) if count else 0.0
 
     def close(self) -> None:
         """
@@ -138,7 +155,7 @@ class Store:
                 for post_id, told in load_told(self.connection, wanted):
                     # A poll without a turn may have told it meanwhile.
                     memory.told.setdefault(post_id, told)
-        except sqlite3.Error as exc:
+        except DATABASE_ERRORS as exc:
             if is_damage(exc):
                 # Nor is it written any more: that could cost what is still sound.
                 self.damage = exc
@@ -192,7 +209,7 @@ class Store:
             row = self.connection.execute(
                 "SELECT value FROM memory WHERE name = 'api_url'"
             ).fetchone()
-        except sqlite3.Error as exc:
+        except DATABASE_ERRORS as exc:
             raise explain(self.path, exc) from exc
         if row and self.api_url and row[0] != json.dumps(self.api_url):
             problem = f"belongs to the API at {row[0][1:-1]}"

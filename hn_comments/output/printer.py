@@ -51,6 +51,8 @@ class Printer:
         self.writer = Writer()
         # The last report in the order of the polls.
         self.last: PollReport | None = None
+        # Failed polls in a row before the present one.
+        self._failures = 0
         # Whether some news has reached nobody, in spite of all.
         self.not_told = False
         # The polls whose lines may not be written yet: where these end, and the number.
@@ -112,10 +114,6 @@ class Printer:
         """
         Print what a poll found, and tell on stderr what that cost.
         """
-        # The cost of one more failed poll is no news, and with --changes-only no poll without news
-        # says anything.
-        dull = self.last is not None and self.last.status == report.status == "failed"
-        dull = dull or (self.settings.leaves_out and not report.news)
         if self.last is None or self.last.poll < report.poll:
             self.last = report
         text = self.display.render(report)
@@ -127,14 +125,25 @@ class Printer:
         if self._errors is not None:
             self._errors.write(self.display.status(report))
         if self.display.routine:
-            logger.log(logging.DEBUG if dull else logging.INFO, "%s", format_cost(report))
+            level = logging.DEBUG if self._is_dull(report) else logging.INFO
+            logger.log(level, "%s", format_cost(report))
+
+    def _is_dull(self, report: PollReport) -> bool:
+        """
+        Return whether the cost of a poll is no news: one more failed, or nothing to tell.
+        """
+        if report.status == "failed":
+            return self._failures > 0
+        return self.settings.leaves_out and not report.news
 
     def tell(self, event: Event) -> None:
         """
         Say what happened.
         """
-        if isinstance(event, PollBegan) and not self.display.routine:
-            return
+        if isinstance(event, PollBegan):
+            self._failures = event.failures
+            if not self.display.routine:
+                return
         self.not_told = self.not_told or isinstance(event, NotTold)
         for level, sentence in say(event):
             logger.log(level, "%s", sentence)
