@@ -39,8 +39,13 @@ WITHOUT_FACE = {"command", "output"}
 
 def imports_of(path: Path) -> set[str]:
     """Return the modules of ours that a file imports, also inside functions, as "wing.module"."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        # What only a type checker imports.
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             folder = path.parents[node.level - 1].relative_to(PACKAGE).parts
             names = [node.module] if node.module else [alias.name for alias in node.names]

@@ -2,6 +2,7 @@
 The JSON value of a `World` at each path of the API.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from .forest import Item
@@ -13,6 +14,15 @@ LONG_LIST, SHORT_LIST = 500, 200
 
 # Digits of an item's id at most: int() refuses thousands of them.
 MAX_DIGITS = 20
+
+
+# The posts of each list that shows the newest ones, and how many at most.
+LISTED: dict[str, tuple[Callable[[Item], bool], int]] = {
+    "new": (lambda post: post.get("type") == "story", LONG_LIST),
+    "ask": (lambda post: post.get("title", "").startswith("Ask HN:"), SHORT_LIST),
+    "show": (lambda post: post.get("title", "").startswith("Show HN:"), SHORT_LIST),
+    "job": (lambda post: post.get("type") == "job", SHORT_LIST),
+}
 
 
 def answer(world: World, path: str) -> Any:
@@ -51,18 +61,10 @@ def list_stories(world: World, name: str) -> list[int] | None:
         return world.top[:LONG_LIST]
     posts = [item for item in world.items.values() if item and "parent" not in item]
     newest = sorted(posts, key=lambda post: -post["id"])
-    match name:
-        case "new":
-            return [post["id"] for post in newest if post.get("type") == "story"][:LONG_LIST]
-        case "best":
-            best = sorted(newest, key=lambda post: -post.get("score", 0))
-            return [post["id"] for post in best][:LONG_LIST]
-        case "ask" | "show":
-            title = f"{name.capitalize()} HN:"
-            return [post["id"] for post in newest if post.get("title", "").startswith(title)][
-                :SHORT_LIST
-            ]
-        case "job":
-            return [post["id"] for post in newest if post.get("type") == "job"][:SHORT_LIST]
-        case _:
-            return None
+    if name == "best":
+        newest.sort(key=lambda post: -post.get("score", 0))
+        return [post["id"] for post in newest][:LONG_LIST]
+    if name not in LISTED:
+        return None
+    is_listed, most = LISTED[name]
+    return [post["id"] for post in newest if is_listed(post)][:most]
