@@ -17,11 +17,17 @@ from .errors import PollFailed
 from .events import Tell, Troubles
 from .memory import Memory
 from .models import PollReport, Progress
+from .notices import Notices
 from .poller import Poller
 from .settings import Settings
 from .stories import Poll, measure_progress
 from .tasks import stop_tasks
 
+
+# Type checkers read this as typing.TYPE_CHECKING; each is imported where it is asked for.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .history import History
 
 # Comments a minute in the demo, over its whole front page: as on a busy day.
 DEMO_RATE = 60.0
@@ -94,38 +100,33 @@ async def watch(
         BadProxy: if the environment names a proxy that cannot be used.
         HistoryError: if the history file cannot be used.
     """
-    settings, control = settings or Settings(), control or Control()
+    control = control or Control()
     # Needs no bound: a poll ends only when its report is taken, and `max_running` run at once.
     reports: asyncio.Queue[PollReport | None] = asyncio.Queue()
     taken = 0
     async with contextlib.AsyncExitStack() as stack:
-        if settings.demo:
-            from .simulator import Simulator, World
-
-            world = World(seed=DEMO_SEED, rate=DEMO_RATE)
-            demo = await stack.enter_async_context(Simulator(world))
-            settings = dataclasses.replace(settings, demo=False, api_url=demo.url)
+        settings = await open_demo(stack, settings or Settings())
         session = await stack.enter_async_context(Session(settings))
         troubles = Troubles(on_event)
         memory = Memory(troubles=troubles)
-        history = None
-        if settings.history is not None:
-            from .history import History
-
-            told = control.told or (lambda: taken)
-            history = await stack.enter_async_context(
-                History(settings.history, troubles, api_url=settings.api_url, told=told)
-            )
-
+        told = control.told or (lambda: taken)
+        history = await open_history(stack, settings, troubles, told)
+        taken_by = history.note_sent if history is not None else None
+        notices = await stack.enter_async_context(Notices(settings, troubles, taken_by))
         polls: list[Poll] = []
 
         def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
-            fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
             one_poll = Poll(
-                fetcher, settings, memory=memory, number=number, skipped=skipped, history=history
+                URLFetcher(session, max_fetches=settings.max_fetches),
+                settings,
+                memory=memory,
+                number=number,
+                skipped=skipped,
+                history=history,
+                notify=notices.tell,
             )
             polls.append(one_poll)
-            return deliver(one_poll, reports, polls)
+            return deliver(one_poll, reports, polls, notices)
 
         poller = Poller(poll, settings, troubles)
         control.connect(poller, polls)
@@ -143,14 +144,56 @@ async def watch(
                 await control.drain()
 
 
-async def deliver(poll: Poll, reports: asyncio.Queue[PollReport | None], polls: list[Poll]) -> None:
+async def open_demo(stack: contextlib.AsyncExitStack, settings: Settings) -> Settings:
+    """
+    Start the simulator if the settings want the demo, and return settings that ask it.
+    """
+    if not settings.demo:
+        return settings
+    from .simulator import Simulator, World
+
+    world = World(seed=DEMO_SEED, rate=DEMO_RATE)
+    demo = await stack.enter_async_context(Simulator(world))
+    return dataclasses.replace(settings, demo=False, api_url=demo.url)
+
+
+async def open_history(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    troubles: Troubles,
+    told: Callable[[], int],
+) -> "History | None":
+    """
+    Open the history file, if the settings name one.
+    """
+    if settings.history is None:
+        return None
+    from .history import History
+
+    history = History(
+        settings.history,
+        troubles,
+        api_url=settings.api_url,
+        told=told,
+        thresholds=settings.threshold,
+        audiences=("reader", "receivers") if settings.has_receivers else ("reader",),
+    )
+    return await stack.enter_async_context(history)
+
+
+async def deliver(
+    poll: Poll, reports: asyncio.Queue[PollReport | None], polls: list[Poll], notices: Notices
+) -> None:
     """
     Run *poll* until its report is taken, and drop it from *polls*.
     """
     try:
         await poll.run(reports.put_nowait)
-    except PollFailed:
-        await reports.join()
+        notices.beat(succeeded=True)
+    except Exception as exc:
+        notices.beat(succeeded=False)
+        if isinstance(exc, PollFailed):
+            await reports.join()
         raise
     finally:
         polls.remove(poll)

@@ -16,6 +16,7 @@ HNCommentsError
     StillUnreadable         an item failed in earlier polls; this one did not ask for it
     NoSuchItem              the post to count is `null`
     BadProxy                the environment names a proxy that cannot be used
+    BadReceiver             a receiver of notices cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server has refused everything for a minute
     HistoryError            the history file cannot be used
@@ -189,6 +190,12 @@ class BadProxy(HNCommentsError):
         # Without a password, which can stand anywhere before the last @.
         shown = f"...@{proxy.rpartition('@')[2]}" if "@" in proxy else proxy
         super().__init__(f"the proxy {quote(shown)!r} in the environment is not an http:// address")
+
+
+class BadReceiver(HNCommentsError):
+    """
+    A receiver of notices that the settings name cannot be used.
+    """
 
 
 class FetchLimitExceeded(HNCommentsError):

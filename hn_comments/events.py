@@ -10,10 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from .models import Notice
+
 
 # What can go wrong again and again: polls fail, ticks have no poll, `updates` cannot be read, the
-# history file cannot be written, Hacker News' own number of a post is not what was counted.
-Kind = Literal["polls", "ticks", "updates", "history", "descendants"]
+# history file cannot be written, Hacker News' own number of a post is not what was counted, a
+# receiver does not take notices, the heartbeat is not heard.
+Kind = Literal["polls", "ticks", "updates", "history", "descendants", "receiver", "heartbeat"]
 
 # Troubles that are remembered at once: twice as many as a list has stories.
 MAX_TROUBLES = 1000
@@ -112,7 +115,39 @@ class NotTold:
     news: int
 
 
-Event = PollBegan | Trouble | WorldChanged | MemoryDropped | PollsLost | HistoryMoved | NotTold
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyAbove:
+    """
+    So many *posts* stood above a *threshold* when it was added to a history: no news.
+    """
+
+    threshold: str
+    posts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailed:
+    """
+    A task in the background ended with an error that nobody expected.
+    """
+
+    task: str
+    reason: str
+
+
+# A notice is told like any other event. Its receivers get it besides.
+Event = (
+    PollBegan
+    | Trouble
+    | WorldChanged
+    | MemoryDropped
+    | PollsLost
+    | HistoryMoved
+    | NotTold
+    | AlreadyAbove
+    | TaskFailed
+    | Notice
+)
 
 Tell = Callable[[Event], object]
 

@@ -45,7 +45,8 @@ class Kind:
 
     *problem* returns what is wrong with a value, as in "must be a number, not 'x'", or None.
     On the command line, *read* turns a text into a value, or raises a ValueError that says
-    what the text is not. The help calls it *metavar*, or lists the *choices*.
+    what the text is not. The help calls it *metavar*, or lists the *choices*. Of some kinds there
+    are *many* values in one, each given by an option of its own.
     """
 
     what: str
@@ -53,6 +54,7 @@ class Kind:
     read: Callable[[str], object] = str
     metavar: str | None = None
     choices: tuple[str, ...] | None = None
+    many: bool = False
 
 
 def whole(least: int, most: int = MAX_NUMBER) -> Kind:
@@ -92,6 +94,19 @@ def optional(kind: Kind) -> Kind:
         what=f"{kind.what}, or None",
         problem=lambda value: None if value is None else kind.problem(value),
     )
+
+
+def many(kind: Kind, what: str) -> Kind:
+    """
+    Return the kind of several values of a *kind*, as a tuple.
+    """
+
+    def problem(value: object) -> str | None:
+        if not isinstance(value, tuple):
+            return f"must be {what}"
+        return next((found for one in value if (found := kind.problem(one))), None)
+
+    return replace(kind, what=what, problem=problem, many=True)
 
 
 def show(value: object) -> str:
@@ -185,10 +200,39 @@ def _is_label(label: str) -> bool:
         return False
 
 
+def _read_threshold(text: str) -> str:
+    match = re.fullmatch("([0-9]{1,9})(/h(our)?)?", text.strip().lower())
+    if not match or not int(match[1]):
+        raise ValueError("is neither a number of comments nor one an hour, such as 300 or 60/h")
+    return f"{int(match[1])}/h" if match[2] else str(int(match[1]))
+
+
+def _threshold_problem(value: object) -> str | None:
+    try:
+        known = isinstance(value, str) and _read_threshold(value) == value
+    except ValueError:
+        known = False
+    return None if known else f"must be like '300' or '60/h', not {show(value)}"
+
+
+def _secret_problem(value: object) -> str | None:
+    # The value is not shown: it may hold a password.
+    known = isinstance(value, str) and re.match("[A-Za-z][A-Za-z0-9+.-]*://.", value)
+    return None if known else "must be an address, such as ntfy://ntfy.sh/my-topic"
+
+
+def _command_problem(value: object) -> str | None:
+    known = isinstance(value, str) and value.strip() and "\0" not in value
+    return None if known else f"must be a command, not {show(value)}"
+
+
 # The kinds that need no more to be said.
 FLAG = Kind("True or False", _problem("True or False", lambda value: isinstance(value, bool)))
 DURATION = Kind("seconds, more than 0", _duration_problem, read_duration, "DURATION")
 DURATION_OR_0 = replace(DURATION, what="seconds, or 0", problem=_duration_or_0_problem)
 POSTS = Kind("a tuple of item ids", _posts_problem, metavar="POST")
 FILE = Kind("the name of a file", _file_problem, metavar="FILE")
+COMMAND = Kind("a command", _command_problem, metavar="COMMAND")
+SECRET = Kind("an address, which may hold a password", _secret_problem, metavar="URL")
+THRESHOLD = Kind("as '300' or '60/h'", _threshold_problem, _read_threshold, "N|N/h")
 ADDRESS = Kind("an http(s) address without a slash at its end", _address_problem, metavar="URL")

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal, Self
 
+from .plaintext import plain_text
+
 
 Status = Literal["exact", "partial", "failed"]
 
@@ -175,17 +177,58 @@ class Comment:
     """
     A comment that is new since the last poll: the *item*, and where it was written.
 
-    *story* is the post that was polled, *parent_by* who wrote what this is a reply to.
+    *story* is the post that was polled, *title* its title as HTML. *parent_by* wrote the comment
+    that this replies to, and *parent_text* is the first line of that, where it is known.
     """
 
     item: Item
     story: int
     title: str | None
     parent_by: str | None
+    parent_text: str | None = None
 
     @property
     def link(self) -> str:
         return link(self.item.id)
+
+    @property
+    def text(self) -> str:
+        """
+        What it says, as plain text with a blank line between paragraphs.
+        """
+        return plain_text(self.item.text or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """
+    A post that reached a *threshold*: "300" comments, or "60/h", so many in an hour.
+
+    *comments* and *last_hour* are what was counted then, *title* is HTML.
+    """
+
+    story: int
+    title: str | None
+    threshold: str
+    comments: int
+    last_hour: int | None
+
+    @property
+    def link(self) -> str:
+        return link(self.story)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """
+    What one poll has for those who want to be told: thresholds that were reached, and comments.
+
+    *time* is when the poll started, in UTC.
+    """
+
+    time: datetime
+    crossings: tuple[Crossing, ...] = ()
+    comments: tuple[Comment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +240,9 @@ class PollReport:
     program started. *mode* says whether everything was read or only what changed, *changed*
     how many comments are new or changed, *drift* by how many comments the posts that were
     walked again differed from what was remembered, *refused* how many requests the server
-    refused. *comments* are the new ones, oldest first, if the settings ask for them. *error*
-    says why the poll failed or ended early.
+    refused. *comments* are the new ones, oldest first, if the settings ask for them, and
+    *crossings* the posts that reached a threshold of theirs. *error* says why the poll failed or
+    ended early.
     """
 
     poll: int
@@ -216,6 +260,7 @@ class PollReport:
     error: str | None
     refused: int = 0
     comments: tuple[Comment, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
 
     @property
     def status(self) -> Status:

@@ -9,7 +9,8 @@ from .api import URLFetcher
 from .comments import count_discussion
 from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
 from .memory import LAG, Changes, Discussion
-from .models import Comment, Count, PostReport
+from .models import Comment, Count, Item, PostReport
+from .plaintext import first_line
 from .settings import Settings
 
 
@@ -119,18 +120,27 @@ class Post:
         """
         The comments that are new in this poll.
         """
-        tree, item = self.discussion.tree, self.discussion.item
         return [
-            Comment(
-                item=comment,
-                story=self.id,
-                title=item.title if item else None,
-                parent_by=parent.by if (parent := tree.nodes.get(comment.parent or 0)) else None,
-            )
-            for comment in tree.reading.arrivals.values()
+            self.describe(comment) for comment in self.discussion.tree.reading.arrivals.values()
         ]
 
-    def so_far(self, error: str | None) -> Count | None:
+    def describe(self, comment: Item) -> Comment:
+        """
+        Return a comment with what is known of the place where it was written.
+        """
+        tree, item = self.discussion.tree, self.discussion.item
+        parent = tree.nodes.get(comment.parent or 0)
+        read = tree.reading.items.get(comment.parent or 0)
+        reply = comment.parent != self.id
+        return Comment(
+            item=comment,
+            story=self.id,
+            title=item.title if item else None,
+            parent_by=parent.by if parent else None,
+            parent_text=first_line(read.text) if read and read.text and reply else None,
+        )
+
+    def _count_so_far(self, error: str | None) -> Count | None:
         """
         Return what was counted, or is known in spite of the *error* that ended the poll before.
         """
@@ -143,7 +153,7 @@ class Post:
         """
         Return the post's report, at the end of a poll that *error* may have cut short.
         """
-        discussion, count = self.discussion, self.so_far(error)
+        discussion, count = self.discussion, self._count_so_far(error)
         return PostReport(
             rank=self.rank,
             id=self.id,

@@ -12,12 +12,16 @@ from typing import Any, Literal, TypeVar, get_args
 from .kinds import (
     ADDRESS,
     API_URL,
+    COMMAND,
     DURATION,
     DURATION_OR_0,
     FILE,
     FLAG,
     POSTS,
+    SECRET,
+    THRESHOLD,
     Kind,
+    many,
     one_of,
     optional,
     whole,
@@ -34,6 +38,9 @@ STORY_LISTS = ("top", "new", "best", "ask", "show", "job")
 
 # Story ids in a list of the API at most.
 MAX_LIMIT = 500
+
+# Comments that are shown at the start at most: what a screen can scroll back.
+MAX_LAST = 1000
 
 # Upper bounds that only a slip of the finger exceeds.
 MAX_CONNECTIONS = 1000
@@ -76,7 +83,9 @@ def setting(
     Return the field of a setting, as `Option` explains it.
     """
     option = Option(default=default, kind=kind, does=does, letter=letter, group=group)
-    return field(default=default, metadata={"option": option})
+    # A password is not shown where somebody prints the settings.
+    shown = "password" not in kind.what
+    return field(default=default, repr=shown, metadata={"option": option})
 
 
 def flag(does: str, *, letter: str | None = None, group: str | None = None) -> bool:
@@ -168,10 +177,34 @@ class Settings:
         whole(0),
         "leave out posts with fewer than N new comments since they were last shown",
     )
+    last: int = setting(
+        0, whole(0, MAX_LAST), "show the last N comments, too, when the program starts"
+    )
     comments: bool = flag("show each new comment, with its author and text")
     live: bool = flag("fill the screen with a table that is kept up to date")
     quiet: bool = flag("say nothing but results, warnings and errors", letter="q")
     verbose: bool = flag("say more: a line for each item that is read", letter="v")
+
+    threshold: tuple[str, ...] = setting(
+        (),
+        many(THRESHOLD, "a tuple of thresholds, as '300' or '60/h'"),
+        "tell when a post first has N comments, or N in an hour; may be repeated",
+        group="notices",
+    )
+    notify: tuple[str, ...] = setting(
+        (),
+        many(SECRET, "a tuple of addresses, which may hold passwords"),
+        "send notices to this address of an Apprise service; may be repeated",
+    )
+    notify_command: str | None = setting(
+        None, optional(COMMAND), "run this for each notice, with its facts as JSON on stdin"
+    )
+    notify_test: bool = flag("send a notice now, say who took it, and exit")
+    heartbeat: str | None = setting(
+        None,
+        optional(SECRET),
+        "ask for this address after each poll, with /fail at its end if the poll failed",
+    )
 
     history: str | None = setting(
         None,
@@ -198,6 +231,13 @@ class Settings:
         Whether posts without news are left out.
         """
         return self.changes_only or self.min_new > 0
+
+    @property
+    def has_receivers(self) -> bool:
+        """
+        Whether anybody is named who gets notices.
+        """
+        return bool(self.notify or self.notify_command)
 
     @property
     def list_name(self) -> str:
@@ -235,6 +275,9 @@ CONTRADICTIONS = (
     ("live", "format csv"),
 )
 
+# Settings that mean nothing without another one.
+NEEDED = (("last", "comments"),)
+
 # What only a poll before this one, in this run or in the history, gives a meaning.
 NEED_A_PAST = ("refresh", "follow", "changes_only", "min_new", "comments")
 
@@ -253,7 +296,10 @@ def check_together(given: Mapping[str, object]) -> None:
         if name in given and other in present:
             named, _, value = other.partition(" ")
             raise BadSetting(name, f"is not allowed with `{named}` {value}".rstrip())
-    if given.get("polls") == 1 and "history" not in given:
+    for name, other in NEEDED:
+        if name in given and other not in given:
+            raise BadSetting(name, f"needs `{other}`")
+    if given.get("polls") == 1 and not given.keys() & {"history", "last"}:
         for name in NEED_A_PAST:
             if name in given:
                 raise BadSetting(name, "has no effect in a single poll without `history`")

@@ -8,15 +8,26 @@ cancellation from outside. Posts that are unfinished then are lower bounds.
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import async_timeout
 
 from .api import URLFetcher, parse_ids
-from .errors import UNREADABLE, HNCommentsError, MalformedItem, PollFailed
-from .events import Troubles, WorldChanged
+from .errors import HNCommentsError, MalformedItem, PollFailed
+from .events import WorldChanged
 from .memory import POST_MEMORY, Changes, Discussion, Memory, ask, find_changes, find_other_world
-from .models import Comment, PollReport, PostReport, Progress, State
+from .models import Comment, Notice, PollReport, Progress
+from .news import (
+    Earlier,
+    find_crossings,
+    judge_posts,
+    make_notice,
+    note_disputes,
+    read_last,
+    read_untold,
+    sort_comments,
+)
 from .posts import Post
 from .settings import Settings
 from .tasks import gather_or_stop
@@ -42,10 +53,12 @@ class Poll:
         number: int,
         skipped: int = 0,
         history: "History | None" = None,
+        notify: Callable[[Notice], object] = lambda _: None,
     ) -> None:
         self.fetcher = fetcher
         self.settings = settings
         self.history = history
+        self.notify = notify
         # A poll that reads everything, or is the only one, has no use for a memory.
         self.remembers = not settings.full_walk and (settings.polls != 1 or history is not None)
         self.memory = memory if self.remembers else memory.without_trees()
@@ -54,9 +67,11 @@ class Poll:
         # In the order of the list; None until the list is read.
         self.posts: list[Post] | None = None
         self.changes = Changes("full")
-        # What is wrong with the story list, and comments that an earlier run did not tell.
+        # What is wrong with the story list; comments that earlier runs did not tell, and the last
+        # ones, where these are wanted.
         self.problem: str | None = None
-        self.untold: list[Comment] = []
+        self.earlier: list[Earlier] = []
+        self.last: list[Comment] = []
         # When its turn came, by the loop's clock.
         self.start: float | None = None
 
@@ -96,12 +111,23 @@ class Poll:
             seconds = asyncio.get_running_loop().time() - start
             report = report_poll(self, error, failed=failed, started=started, seconds=seconds)
             note_disputes(report, self.memory.troubles)
+            report = find_crossings(report, self.memory, self.settings)
             try:
-                if self.history is not None:
-                    await self.history.save(report, self.memory if self.remembers else None)
+                report = await self._save(report)
             finally:
                 publish(report)
+                self.notify(make_notice(report, self.memory, self.earlier))
         return report
+
+    async def _save(self, report: PollReport) -> PollReport:
+        """
+        Have a report in the history, and return it without what another process tells.
+        """
+        if self.history is None:
+            return report
+        known = await self.history.save(report, self.memory if self.remembers else None)
+        mine = tuple(crossing for crossing in report.crossings if crossing not in known)
+        return replace(report, crossings=mine)
 
     async def _count_posts(self) -> None:
         """
@@ -117,24 +143,14 @@ class Poll:
             )
             for post in self.posts or ()
         ]
-        telling = [asyncio.create_task(self._read_untold(i)) for i in [*self.memory.untold]]
-        await gather_or_stop([*counting, *telling])
+        telling = asyncio.create_task(self._read_earlier())
+        await gather_or_stop([*counting, telling])
+        if self.number == 1 and self.settings.last:
+            self.last = await read_last(self.fetcher, self.posts or (), self.settings.last)
 
-    async def _read_untold(self, item_id: int) -> None:
-        """
-        Read a new comment that an earlier run found, and told nobody.
-        """
-        if not self.settings.comments:
-            return
-        try:
-            item = await self.fetcher.fetch_item(item_id)
-        except UNREADABLE:
-            return  # The next poll tries again.
-        story = self.memory.untold.pop(item_id)
-        if item is not None and item.state is State.LIVE:
-            post = self.memory.discussions.get(story)
-            title = post.item.title if post and post.item else None
-            self.untold.append(Comment(item=item, story=story, title=title, parent_by=None))
+    async def _read_earlier(self) -> None:
+        if self.settings.comments:
+            self.earlier = await read_untold(self.fetcher, self.memory)
 
     async def _look_around(self) -> Sequence[Discussion]:
         """
@@ -240,7 +256,7 @@ def report_poll(
         seconds=seconds,
         fetches=poll.fetcher.fetch_counter,
         retries=poll.fetcher.retry_counter,
-        stories=tuple(report_post(post, error, poll.memory) for post in posts),
+        stories=tuple(judge_posts([post.report(error) for post in posts], poll.memory, settings)),
         skipped=poll.skipped,
         mode=poll.changes.mode,
         changed=sum(len(post.discussion.tree.reading.changed) for post in posts),
@@ -248,43 +264,14 @@ def report_poll(
         failed=failed or poll.posts is None,
         error=error or poll.problem,
         refused=poll.fetcher.refused_counter,
-        comments=sort_comments(poll) if settings.comments or settings.live else (),
+        comments=find_comments(poll) if settings.comments or settings.live else (),
     )
 
 
-def note_disputes(report: PollReport, troubles: Troubles) -> None:
+def find_comments(poll: Poll) -> tuple[Comment, ...]:
     """
-    Note the posts of which Hacker News' own number is not what was counted.
+    Return the comments that the reader is to be told.
     """
-    for story in report.stories:
-        if story.disputed and story.count and story.item:
-            reason = (
-                f"counted {story.count.live} live comments,"
-                f" Hacker News says {story.item.descendants}"
-            )
-            troubles.note("descendants", reason, subject=story.id)
-        # A count that is not exact ends no dispute: it cannot be compared.
-        elif story.status == "exact":
-            troubles.end("descendants", story.id)
-
-
-def report_post(post: Post, error: str | None, memory: Memory) -> PostReport:
-    """
-    Say what a poll found about one post, and note that as told if it is to be.
-    """
-    story = memory.told.judge(post.report(error), post.settings)
-    if story.shown:
-        memory.told.note(story, least=2 * len(memory.discussions))
-    return story
-
-
-def sort_comments(poll: Poll) -> tuple[Comment, ...]:
-    """
-    Return the comments that are new in a poll, the oldest first.
-    """
-    # A post can be a comment below another post: both find the same new comments.
-    comments = {comment.item.id: comment for comment in poll.untold}
-    for post in poll.posts or ():
-        for comment in post.comments:
-            comments.setdefault(comment.item.id, comment)
-    return tuple(comments[item_id] for item_id in sorted(comments))
+    earlier = [comment for comment, untold in poll.earlier if untold.reader]
+    new = [comment for post in poll.posts or () for comment in post.comments]
+    return sort_comments([*earlier, *poll.last, *new])

@@ -1,9 +1,11 @@
 """
-Run tasks concurrently, stop them, and be sure that they have stopped.
+Run tasks concurrently, stop them, and be sure that they have stopped; and wait for threads.
 """
 
 import asyncio
-from collections.abc import Sequence
+import concurrent.futures
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 
@@ -47,3 +49,24 @@ async def stop_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
             pending = {task for task in pending if not task.done()}
     if interruption is not None:
         raise interruption
+
+
+async def in_thread(function: Callable[[], T], *, name: str) -> T:
+    """
+    Return what *function* returns, called in a thread that nobody waits for.
+
+    asyncio's own threads are waited for at the end of the program, whatever they do. One that
+    was given up goes on until it ends, and nobody hears its result.
+    """
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
+        # From here on it cannot be cancelled.
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(function())
+        except Exception as exc:  # noqa: BLE001 - it is raised where the result is awaited
+            future.set_exception(exc)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await asyncio.wrap_future(future)

@@ -31,6 +31,10 @@ EXAMPLES = [
     (errors.StillUnreadable("item/1.json: odd"), "item/1.json: odd"),
     (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not readable now)"),
     (
+        errors.BadReceiver("Apprise cannot use the address foo://..."),
+        "Apprise cannot use the address foo://...",
+    ),
+    (
         errors.BadProxy("socks5://me:secret@proxy.example"),
         "the proxy '...@proxy.example' in the environment is not an http:// address",
     ),

@@ -282,7 +282,7 @@ async def test_foreign_keys_name_their_columns(path: str) -> None:
         ("polls", "poll_id"),
     }
     assert {name for name, *_ in found} == {
-        *("counts", "items", "listed", "removals", "told", "trees", "untold"),
+        *("counts", "items", "listed", "notices", "removals", "told", "trees", "untold"),
     }
 
 
@@ -615,10 +615,10 @@ async def test_cancelled_poll_is_in_the_file_before_it_is_published(
     published: list[int] = []
     begun, go_on, save = threading.Event(), threading.Event(), Store.save
 
-    def save_slowly(*args: Any) -> None:
+    def save_slowly(*args: Any, **more: Any) -> Any:
         begun.set()
         assert go_on.wait(DEADLINE)
-        save(*args)
+        return save(*args, **more)
 
     monkeypatch.setattr(Store, "save", save_slowly)
     async with client(front_page(30)) as (_, fetcher), History(path) as history:
@@ -647,9 +647,9 @@ class Tries:
         self.number = 0
         save = Store.save
 
-        def count(*args: Any) -> None:
+        def count(*args: Any, **more: Any) -> Any:
             self.number += 1
-            save(*args)
+            return save(*args, **more)
 
         monkeypatch.setattr(Store, "save", count)
 

@@ -19,9 +19,9 @@ from hn_comments.models import Progress
 from hn_comments.output.altscreen import ENTER, LEAVE
 from hn_comments.output.board import MAX_COMMENTS, Board
 from hn_comments.output.live import LiveTable
-from hn_comments.output.plaintext import UNPRINTABLE
 from hn_comments.output.table import bars, draw_last, draw_screen
 from hn_comments.output.terminal import Terminal
+from hn_comments.plaintext import UNPRINTABLE
 
 from .reports import AGE, BORN, comment, partial, post, pseudo_terminal, report, terminal, titled
 from .support import COMMAND, DEADLINE, Clock, eventually

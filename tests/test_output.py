@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from hn_comments.output.formats import (
     format_header,
     format_report,
 )
-from hn_comments.output.plaintext import clean
+from hn_comments.plaintext import clean
 
 
 ITEM = Item(
@@ -182,17 +183,25 @@ def test_comments_as_text() -> None:
     head, *body = lines(poll(comments=(COMMENT,)), comments=True)
 
     link = "https://news.ycombinator.com/item?id=9224"
-    assert head[9:] == f"] Comment 9224 by BrandonM on post 8863  My YC app: Dropbox  {link}"
+    where = f" on post 8863  My YC app: Dropbox  {link}"
+    assert re.fullmatch(r"\] Comment 9224 by BrandonM, \d+ days ago" + re.escape(where), head[9:])
     assert body == ["    I have a few qualms:", "", "    1. FTP[2J & curlftpfs"]
 
 
 def test_reply_names_whom_it_answers() -> None:
     """Only where that is another comment."""
     item = Item(id=9225, by="drew", parent=9224)
-    reply = Comment(item=item, story=8863, title=None, parent_by="Brandon\nM")
+    reply = Comment(
+        item=item,
+        story=8863,
+        title=None,
+        parent_by="Brandon\nM",
+        parent_text="A few\x1b[2J qualms:",
+    )
 
-    (line,) = lines(poll(comments=(reply,)), comments=True)
+    line, parent = lines(poll(comments=(reply,)), comments=True)
 
+    assert parent == "    > A few[2J qualms:"
     assert "] Comment 9225 by drew in reply to BrandonM on post 8863  (no title)  https" in line
 
 
@@ -211,6 +220,8 @@ def test_comments_as_json() -> None:
         "created": "2007-04-05T15:16:54Z",
         "text": "I have a few qualms:\n\n1. FTP[2J & curlftpfs",
         "link": "https://news.ycombinator.com/item?id=9224",
+        "parent_by": "dhouston",
+        "parent_text": None,
     }
     assert list(json.loads(line)) == ["type", *COMMENT_FIELDS]
     assert json.loads(end)["type"] == "poll"

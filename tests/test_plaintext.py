@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.cells import cell_len
 
-from hn_comments.output.plaintext import (
+from hn_comments.plaintext import (
     CUT,
     MAX_HTML,
     MAX_LINES,
@@ -155,7 +155,7 @@ def test_clean_leaves_letters_of_all_scripts() -> None:
 def test_text_that_is_not_fitted_imports_no_rich() -> None:
     """A pipe need not wait for rich, which measures cells."""
     code = (
-        "import sys; from hn_comments.output.plaintext import plain_text\n"
+        "import sys; from hn_comments.plaintext import plain_text\n"
         "plain_text('x'); print('rich' in sys.modules)\n"
         "plain_text('x', 40); print('rich' in sys.modules)"
     )

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from hn_comments import Count, Item, PollReport, Settings
 from hn_comments.output.fitted import TerminalText, fit_facts, plural, status_line
-from hn_comments.output.plaintext import UNPRINTABLE
+from hn_comments.plaintext import UNPRINTABLE
 
 from .reports import comment, partial, post, pseudo_terminal, report, terminal, titled
 

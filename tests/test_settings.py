@@ -21,7 +21,7 @@ def test_rules_are_about_settings() -> None:
 @pytest.mark.parametrize("value", [(), [8863], b"top", 1j, object])
 def test_wrong_type(field: str, value: Any) -> None:
     """A wrong type is a ValueError with a sentence."""
-    if (field, value) == ("posts", ()):
+    if value == () and OPTIONS[field].kind.what.startswith("a tuple"):
         return
 
     with pytest.raises(BadSetting, match=f"`{field}` must be ") as caught:

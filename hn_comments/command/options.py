@@ -31,6 +31,9 @@ from .arguments import FileProblem, expand_files, post, suggest
 # Where the API is, if --api-url does not say.
 API_URL_VARIABLE = "HN_COMMENTS_API_URL"
 
+# More addresses that get notices, one a line or a word: others cannot read them in `ps`.
+NOTIFY_VARIABLE = "HN_COMMENTS_NOTIFY"
+
 # Shells for which there is --print-completion.
 SHELLS = ("bash", "zsh", "fish")
 
@@ -46,7 +49,8 @@ PROJECT_URL = "https://github.com/hn-comments/hn-comments"
 EPILOG = f"""\
 A DURATION is in seconds, or has a unit: 5, 0.5, 30s, 5m, 1h, 1d.
 An argument @FILE stands for the arguments in that file.
-{API_URL_VARIABLE} in the environment stands in for --api-url.
+{API_URL_VARIABLE} in the environment stands in for --api-url, and
+{NOTIFY_VARIABLE} has addresses for --notify, which nobody sees in a list of processes.
 
 examples:
   the front page, once a minute:
@@ -163,7 +167,9 @@ def how_to_parse(kind: Kind) -> dict[str, Any]:
             hint = suggest(text.lower(), kind.choices or ())
             raise argparse.ArgumentTypeError(f"{show(text)} {exc}{hint}") from exc
 
-    return {"type": read, "metavar": kind.metavar, "choices": kind.choices}
+    # What is read is a tuple in the end; argparse collects it in a list.
+    several = {"action": "append"} if kind.many else {}
+    return {"type": read, "metavar": kind.metavar, "choices": kind.choices, **several}
 
 
 def written(name: str) -> str:
@@ -189,6 +195,8 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
         print_completion(parser, shell)
         parser.exit()
     source = take_api_url(given)
+    if addresses := os.environ.get(NOTIFY_VARIABLE, "").split():
+        given["notify"] = (*given.get("notify", ()), *addresses)
     try:
         # An option that repeats a default contradicts others, too; `Settings` cannot see it.
         check_together(given)
@@ -217,6 +225,9 @@ def parse(parser: Parser, argv: Sequence[str]) -> dict[str, Any]:
         name = unknown[0].partition("=")[0]
         parser.error(f"unknown option {name}{parser.suggest(name)}")
     given = vars(namespace)
+    for name, option in OPTIONS.items():
+        if option.kind.many and name in given:
+            given[name] = tuple(given[name])
     posts = given.pop("posts", None) or []
     if posts:
         given["posts"] = tuple(dict.fromkeys(read_post(parser, word) for word in posts))
@@ -268,6 +279,8 @@ def check_surroundings(parser: Parser, settings: Settings) -> None:
     """
     Refuse what the terminal or the file system does not allow.
     """
+    if settings.notify_test and not settings.has_receivers:
+        parser.error("argument --notify-test: needs --notify or --notify-command")
     if settings.live and not (sys.stdout and sys.stdout.isatty()):
         parser.error("argument --live: needs a terminal, and standard output is none")
     if settings.live and os.environ.get("TERM") == "dumb":

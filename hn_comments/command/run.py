@@ -7,9 +7,10 @@ What is slow to import is imported where it is used, so that --help and --versio
 import functools
 import gc
 import logging
+import sys
 from collections.abc import AsyncIterable, Callable
 
-from ..errors import BadProxy, HistoryError, TooManyErrors
+from ..errors import BadProxy, BadReceiver, HistoryError, TooManyErrors
 from ..models import PollReport
 from ..output.printer import CannotWriteError, Printer
 from ..output.writer import Writer
@@ -49,6 +50,8 @@ def run(settings: Settings) -> int:
     """
     Do what the command line asks for, and return its exit code.
     """
+    if settings.notify_test:
+        return try_notices(settings)
     stopper = Stopper()
     printer = Printer(settings, stop=stopper.stop)
     try:
@@ -61,6 +64,22 @@ def run(settings: Settings) -> int:
         drain(printer.writer, stopper)
     printer.close()
     return stopper.exit_code or code or code_of(printer)
+
+
+def try_notices(settings: Settings) -> int:
+    """
+    Say who takes a notice now, and return the exit code for that.
+    """
+    from .trial import try_receivers
+
+    try:
+        answers = [*try_receivers(settings)]
+    except BadReceiver as exc:
+        sys.stderr.write(f"hn-comments: error: {exc}\n")
+        return EXIT_USAGE
+    for sentence, _ in answers:
+        sys.stdout.write(f"{sentence}\n")
+    return EXIT_DONE if all(taken for _, taken in answers) else EXIT_ERRORS
 
 
 def code_of(printer: Printer) -> int:
@@ -98,7 +117,7 @@ def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
         logger.error("Stopped by --max-errors %d: %s", len(exc.messages), exc)
         logger.error("Error detected, quitting")
         return EXIT_ERRORS
-    except (BadProxy, HistoryError) as exc:
+    except (BadProxy, BadReceiver, HistoryError) as exc:
         logger.error("%s", exc)
         return EXIT_USAGE
     if settings.demo:

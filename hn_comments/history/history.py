@@ -9,9 +9,10 @@ kept, and a later poll writes it all.
 """
 
 import asyncio
+import functools
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,8 +20,8 @@ from typing import Any, Self, TypeVar
 from ..errors import HistoryError
 from ..events import Event, HistoryMoved, NotTold, PollsLost, Troubles
 from ..memory import Memory
-from ..models import PollReport
-from .database import DATABASE_ERRORS, is_busy, rename
+from ..models import Crossing, Notice, PollReport
+from .database import DATABASE_ERRORS, explain, is_busy, rename
 from .store import FileMovedError, Store
 
 
@@ -44,7 +45,8 @@ class History:
     The file *path*, of the API at *api_url*. Use it as an asynchronous context manager.
 
     *told* returns the number of the last poll whose lines have reached their reader; by default
-    all do.
+    all do. *thresholds* are those of this run, *audiences* ("reader", "receivers") who is to be
+    told of new comments.
     """
 
     def __init__(
@@ -54,17 +56,24 @@ class History:
         *,
         api_url: str = "",
         told: Callable[[], int] = lambda: sys.maxsize,
+        thresholds: Sequence[str] = (),
+        audiences: Sequence[str] = ("reader",),
     ) -> None:
         self.path = path
         self.api_url = api_url
         self.troubles = troubles or Troubles()
         self.told = told
+        self.thresholds = thresholds
+        self.audiences = audiences
         self._store: Store | None = None
         self._memory: Memory | None = None
         # What is not in the file, how much was given up, and what may not be told yet.
         self._waiting: deque[PollReport] = deque(maxlen=MAX_WAITING)
         self._lost = 0
         self._untold: deque[PollReport] = deque(maxlen=MAX_WAITING)
+        # Notices that were taken, and thresholds that are new to the file.
+        self._sent: list[Notice] = []
+        self._added: set[str] = set()
         # Whether somebody cannot wait for another process that writes.
         self._hurried = False
         # Polls that remember nothing overlap.
@@ -86,6 +95,7 @@ class History:
             count, seconds = await self._uncut(self._call(self._opened.failures))
             if count:
                 self.troubles.resume("polls", count=count, seconds=seconds)
+            await self._uncut(self._add_thresholds())
         finally:
             if self._store is None:
                 self._thread.shutdown(wait=False)
@@ -99,10 +109,20 @@ class History:
     ) -> None:
         await self._uncut(self._close())
 
+    async def _add_thresholds(self) -> None:
+        async def add() -> None:
+            for above in await self._call(self._opened.add_thresholds, self.thresholds):
+                self._added.add(above.threshold)
+                self.troubles.tell(above)
+
+        error = await self._retry(add, PATIENCE)
+        if error is not None:
+            raise explain(self.path, error) from error
+
     async def _close(self) -> None:
         try:
             self._hurried = False
-            if self._waiting or self._just_told():
+            if self._waiting or self._sent or self._just_told():
                 await self._write(PATIENCE_AT_THE_END)
             self._tell_what_is_lacking()
         finally:
@@ -116,6 +136,8 @@ class History:
         """
         Put into *memory* what the file knows of the posts *ids* and, with *trees*, theirs.
         """
+        memory.crossings.added |= self._added
+        self._added.clear()
         if (store := self._store) is not None:
             await self._uncut(
                 self._call(lambda: store.recall(memory, ids, trees=trees, follow=follow))
@@ -140,53 +162,61 @@ class History:
             await self._call(store.close)
             return await self._call(rename, self.path)
 
-    async def save(self, report: PollReport, memory: Memory | None) -> None:
+    async def save(self, report: PollReport, memory: Memory | None) -> Collection[Crossing]:
         """
         Write a poll and what *memory* learned; return when that is in the file.
 
-        Where it cannot be written there is a warning, and a later poll writes it all.
+        Where it cannot be written there is a warning, and a later poll writes it all. What is
+        returned are the crossings that another process has noted before: it tells them.
         """
-        await self._uncut(self._save(report, memory))
+        return await self._uncut(self._save(report, memory))
 
-    async def _save(self, report: PollReport, memory: Memory | None) -> None:
+    def note_sent(self, notice: Notice) -> None:
+        """
+        Have the next save, or the end, note that a receiver took a notice.
+        """
+        self._sent.append(notice)
+
+    async def _save(self, report: PollReport, memory: Memory | None) -> Collection[Crossing]:
         self._memory = memory
         self._lost += len(self._waiting) == MAX_WAITING
         self._waiting.append(report)
         self._untold.append(report)
         # A file that is busy for long delays one poll, and not each.
-        error = await self._write(0.0 if self.troubles.count("history", self.path) else PATIENCE)
-        if error is not None:
-            self.troubles.note("history", str(error), subject=self.path)
-            return
+        written = await self._write(0.0 if self.troubles.count("history", self.path) else PATIENCE)
+        if isinstance(written, Exception):
+            self.troubles.note("history", str(written), subject=self.path)
+            return ()
         self.troubles.end("history", self.path)
         if self._lost:
             self.troubles.tell(PollsLost(path=self.path, polls=self._lost))
             self._lost = 0
+        return written
 
-    async def _write(self, patience: float) -> Exception | None:
+    async def _write(self, patience: float) -> list[Crossing] | Exception:
         """
         Write all that waits, trying for so many seconds; return why that failed, if it did.
         """
+        known: list[Crossing] = []
         async with self._turn:
-            waiting, told = [*self._waiting], self._just_told()
+            waiting, told, sent = [*self._waiting], self._just_told(), [*self._sent]
 
             async def write() -> None:
                 if self._store is None:
                     await self._open()
-                await self._call(self._opened.save, waiting, told, self._memory)
+                save = functools.partial(self._opened.save, sent=sent)
+                known.extend(await self._call(save, waiting, told, self._memory))
 
             error = await self._retry(write, patience)
             if isinstance(error, FileMovedError):
                 await self._leave_moved_file()
                 error = await self._retry(write, patience)
-            if error is None:
-                self._waiting = deque(
-                    (report for report in self._waiting if report not in waiting), MAX_WAITING
-                )
-                self._untold = deque(
-                    (report for report in self._untold if report not in told), MAX_WAITING
-                )
-        return error
+            if error is not None:
+                return error
+            del self._sent[: len(sent)]
+            self._waiting = without(self._waiting, waiting)
+            self._untold = without(self._untold, told)
+        return known
 
     async def _retry(self, work: Callable[[], Any], patience: float) -> Exception | None:
         """
@@ -213,7 +243,9 @@ class History:
         # What the memory knows is newer than what any other file has.
         recalled = self._memory is not None
         self._store = await self._call(
-            lambda: Store(self.path, self.api_url, tell, is_recalled=recalled)
+            lambda: Store(
+                self.path, self.api_url, tell, is_recalled=recalled, audiences=self.audiences
+            )
         )
 
     async def _leave_moved_file(self) -> None:
@@ -269,3 +301,10 @@ class History:
             task.exception()  # or it would be reported as never retrieved
             raise interruption
         return task.result()
+
+
+def without(reports: Collection[PollReport], done: Collection[PollReport]) -> deque[PollReport]:
+    """
+    Return *reports* but for those that are done.
+    """
+    return deque((report for report in reports if report not in done), MAX_WAITING)

@@ -196,12 +196,5 @@ def restore_proof(proof: Proof, row: dict[str, Any], times: Times) -> None:
     proof.past = [(live, times.to_seconds(until)) for live, until in json.loads(row["past"])]
 
 
-def load_untold(connection: sqlite3.Connection) -> dict[int, int]:
-    """
-    Return the comments that were found and not told, with their stories.
-    """
-    return dict(connection.execute("SELECT item_id, story_id FROM untold").fetchall())
-
-
 def restore_item(values: dict[str, Any]) -> Item:
     return Item(**{**values, "kids": tuple(values.get("kids", ()))})

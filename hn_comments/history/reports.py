@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from ..memory import Told
-from ..models import PollReport, PostReport, State, utc_time
+from ..memory import Told, Untold
+from ..models import Comment, PollReport, PostReport, State, utc_time
 from .rows import printable
 
 
@@ -147,17 +147,36 @@ def save_told(connection: sqlite3.Connection, report: PollReport) -> None:
         " comments = coalesce(excluded.comments, comments), status = excluded.status",
         [(story.id, story.exact_comments, story.status) for story in report.stories if story.shown],
     )
+    forget_untold(connection, "reader", [comment.item.id for comment in report.comments])
+
+
+def save_untold(connection: sqlite3.Connection, audience: str, comments: Iterable[Comment]) -> None:
+    """
+    Note new comments before they are told.
+    """
     connection.executemany(
-        "DELETE FROM untold WHERE item_id = ?",
-        [(comment.item.id,) for comment in report.comments],
+        "INSERT OR IGNORE INTO untold SELECT ?, ?, story_id FROM stories WHERE story_id = ?",
+        [(comment.item.id, audience, comment.story) for comment in comments],
     )
 
 
-def save_untold(connection: sqlite3.Connection, report: PollReport) -> None:
+def forget_untold(connection: sqlite3.Connection, audience: str, ids: Iterable[int]) -> None:
     """
-    Note the new comments of a report before they are told.
+    Note that comments were told, or need not be told.
     """
     connection.executemany(
-        "INSERT OR IGNORE INTO untold VALUES (?, ?)",
-        [(comment.item.id, comment.story) for comment in report.comments],
+        "DELETE FROM untold WHERE item_id = ? AND audience = ?",
+        [(item_id, audience) for item_id in ids],
     )
+
+
+def load_untold(connection: sqlite3.Connection) -> dict[int, Untold]:
+    """
+    Return the comments that were found and not told.
+    """
+    untold: dict[int, Untold] = {}
+    for item_id, audience, story in connection.execute(
+        "SELECT item_id, audience, story_id FROM untold"
+    ):
+        setattr(untold.setdefault(item_id, Untold(story)), audience, True)
+    return untold

@@ -2,10 +2,10 @@
 Values as they stand in the history file: times and other text.
 """
 
-import unicodedata
 from datetime import UTC, datetime, timedelta
 
 from ..memory import Clock
+from ..plaintext import clean
 
 
 # The beginning of time, which needs no time zone to be added to.
@@ -57,8 +57,6 @@ class Times:
 
 def printable(text: str | None) -> str | None:
     """
-    Return *text* without control characters and halves of surrogate pairs: no file can hold these.
+    Return *text* without the characters that no column should hold.
     """
-    if text is None or text.isprintable():
-        return text
-    return "".join(char for char in text if unicodedata.category(char) not in {"Cc", "Cs"})
+    return None if text is None else clean(text)

@@ -227,13 +227,30 @@ SECOND = (
         PRIMARY KEY (list, story_id)
     ) {KEYED}
     """,
-    # New comments whose lines were not written yet; the next run that tells comments tells them.
+    # New comments that did not reach the reader yet, or a receiver of notices; the next run that
+    # tells comments tells them.
     f"""
     CREATE TABLE untold (
-        item_id INTEGER PRIMARY KEY,
-        story_id INTEGER NOT NULL {STORY}
-    ) {STRICT}
+        item_id INTEGER NOT NULL,
+        audience TEXT NOT NULL CHECK (audience IN ('reader', 'receivers')),
+        story_id INTEGER NOT NULL {STORY},
+        PRIMARY KEY (item_id, audience)
+    ) {KEYED}
     """,
+    # Thresholds that stories reached, and when a receiver took that (none did where it is null).
+    f"""
+    CREATE TABLE notices (
+        story_id INTEGER NOT NULL {STORY},
+        threshold TEXT NOT NULL,
+        sent_at TEXT,
+        crossed_at TEXT NOT NULL,
+        comments INTEGER NOT NULL,
+        last_hour INTEGER,
+        PRIMARY KEY (story_id, threshold)
+    ) {KEYED}
+    """,
+    # The thresholds that runs have had: only a new one has what stands above it already.
+    f"CREATE TABLE thresholds (threshold TEXT PRIMARY KEY) {KEYED}",
     # Each comment's way from live to dead or deleted, or back.
     f"""
     CREATE TABLE removals (

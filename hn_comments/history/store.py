@@ -12,11 +12,12 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from ..errors import HistoryError
-from ..events import MemoryDropped, Tell
-from ..memory import Discussion, Memory
-from ..models import PollReport, utc_time
+from ..events import AlreadyAbove, MemoryDropped, Tell
+from ..memory import Crossings, Discussion, Memory
+from ..models import Crossing, Notice, PollReport, utc_time
 from .database import CHOOSE_ANOTHER, DATABASE_ERRORS, explain, identify, is_damage, open_database
 from .loading import (
     ContradictionError,
@@ -24,9 +25,24 @@ from .loading import (
     find_latest,
     load_discussion,
     load_memory,
-    load_untold,
 )
-from .reports import load_told, save_report, save_told, save_untold
+from .notices import (
+    add_threshold,
+    forget_rearmed,
+    load_crossings,
+    load_unsent,
+    read_thresholds,
+    save_crossings,
+    save_sent,
+)
+from .reports import (
+    forget_untold,
+    load_told,
+    load_untold,
+    save_report,
+    save_told,
+    save_untold,
+)
 from .rows import Times
 from .saving import Archive
 
@@ -60,6 +76,7 @@ class Store:
         tell: Tell = lambda _: None,
         *,
         is_recalled: bool = False,
+        audiences: Sequence[str] = ("reader",),
     ) -> None:
         self.path = path
         self.api_url = api_url
@@ -69,6 +86,8 @@ class Store:
         self.identity = identify(path)
         self.damage: Exception | None = None
         self.is_recalled = is_recalled
+        # Who is to be told of new comments: the reader of the output, and receivers of notices.
+        self.audiences = audiences
         # Comments that an earlier run did not tell, as long as nobody has looked at them.
         self.untold: set[int] = set()
         try:
@@ -97,13 +116,43 @@ class Store:
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
 
+    def add_thresholds(self, thresholds: Collection[str]) -> list[AlreadyAbove]:
+        """
+        Note which thresholds there are; return how many posts stand above each new one.
+
+        Raises:
+            sqlite3.Error: if the file cannot be written.
+        """
+        if not thresholds:
+            return []
+        with transaction(self.connection, "IMMEDIATE"):
+            known, now = read_thresholds(self.connection), utc_time(datetime.now(UTC))
+            added = [threshold for threshold in thresholds if threshold not in (known or ())]
+            above = [
+                AlreadyAbove(
+                    threshold=threshold, posts=add_threshold(self.connection, threshold, now)
+                )
+                for threshold in added
+                if known is not None
+            ]
+            self.connection.executemany(
+                "INSERT OR IGNORE INTO thresholds VALUES (?)", [(name,) for name in thresholds]
+            )
+        return above
+
     def save(
-        self, reports: Sequence[PollReport], told: Sequence[PollReport], memory: Memory | None
-    ) -> None:
+        self,
+        reports: Sequence[PollReport],
+        told: Sequence[PollReport],
+        memory: Memory | None,
+        *,
+        sent: Sequence[Notice] = (),
+    ) -> list[Crossing]:
         """
         Write *reports*, which of them and of earlier ones were *told*, and what *memory* learned.
 
-        Nobody else may use the memory meanwhile.
+        *sent* are the notices that a receiver took. Return the crossings in *reports* that another
+        process has noted before. Nobody else may use the memory meanwhile.
 
         Raises:
             FileMovedError: if the file was moved, replaced or deleted; nothing is written then.
@@ -113,17 +162,42 @@ class Store:
             raise FileMovedError(self.path)
         if self.damage:
             raise self.damage
+        known: list[Crossing] = []
         with transaction(self.connection, "IMMEDIATE"):
             for report in reports:
                 save_report(self.connection, report)
-                save_untold(self.connection, report)
+                known += save_crossings(self.connection, report.crossings, utc_time(report.started))
+                for audience in self.audiences:
+                    save_untold(self.connection, audience, report.comments)
             for report in told:
                 save_told(self.connection, report)
+            for notice in sent:
+                self._save_sent(notice)
             if memory is not None and reports:
                 self.archive.save(memory, utc_time(reports[-1].started))
+                self._save_crossings(memory.crossings)
                 self._forget_untold(reports, memory)
             self._save_world()
         self.archive.committed()
+        if memory is not None:
+            memory.crossings.rearmed.clear()
+            memory.crossings.silent.clear()
+        return known
+
+    def _save_crossings(self, crossings: Crossings) -> None:
+        """
+        Write what may be reached again, and what was reached before anybody asked.
+        """
+        forget_rearmed(self.connection, crossings)
+        now = datetime.now(UTC)
+        save_crossings(self.connection, crossings.silent, utc_time(now))
+        silent = Notice(time=now, crossings=tuple(crossings.silent))
+        save_sent(self.connection, silent, utc_time(now))
+
+    def _save_sent(self, notice: Notice) -> None:
+        save_sent(self.connection, notice, utc_time(datetime.now(UTC)))
+        ids = [comment.item.id for comment in notice.comments]
+        forget_untold(self.connection, "receivers", ids)
 
     def _forget_untold(self, reports: Sequence[PollReport], memory: Memory) -> None:
         """
@@ -131,9 +205,8 @@ class Store:
         """
         telling = {comment.item.id for report in reports for comment in report.comments}
         gone = self.untold - memory.untold.keys() - telling
-        self.connection.executemany(
-            "DELETE FROM untold WHERE item_id = ?", [(item_id,) for item_id in gone]
-        )
+        for audience in self.audiences:
+            forget_untold(self.connection, audience, gone)
         self.untold &= memory.untold.keys()
 
     def recall(
@@ -155,6 +228,7 @@ class Store:
                 for post_id, told in load_told(self.connection, wanted):
                     # A poll without a turn may have told it meanwhile.
                     memory.told.setdefault(post_id, told)
+                load_crossings(self.connection, memory.crossings, wanted)
         except DATABASE_ERRORS as exc:
             if is_damage(exc):
                 # Nor is it written any more: that could cost what is still sound.
@@ -187,6 +261,7 @@ class Store:
         except ContradictionError as exc:
             self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
         memory.untold.update(load_untold(self.connection))
+        memory.unsent.extend(load_unsent(self.connection))
         self.untold = {*memory.untold}
 
     def _load(self, memory: Memory, post_id: int) -> None:

@@ -8,12 +8,13 @@ be read again. Others import from here, and not from the modules inside.
 from .answers import YOUTH
 from .changes import Changes, ask, find_changes
 from .clock import Clock, SteadyClock
+from .crossings import Crossings
 from .discussion import Discussion
 from .memory import POST_MEMORY, Memory
 from .newcomers import Newcomers
 from .pending import Wait
 from .proof import LAG, Proof
-from .told import Told
+from .told import Told, Untold
 from .tree import MAX_NODES, NOTHING, Node, Tree
 from .updates import READ_AGAIN
 from .world import find_other_world
@@ -28,6 +29,7 @@ __all__ = [
     "YOUTH",
     "Changes",
     "Clock",
+    "Crossings",
     "Discussion",
     "Memory",
     "Newcomers",
@@ -36,6 +38,7 @@ __all__ = [
     "SteadyClock",
     "Told",
     "Tree",
+    "Untold",
     "Wait",
     "ask",
     "find_changes",

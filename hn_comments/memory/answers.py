@@ -106,6 +106,8 @@ def _keep(tree: Tree, item_id: int, item: Item | None, now: float) -> None:
     tree.forget_totals(item_id)
     node.state = item.state if item else State.MISSING
     if item is not None:
+        if tree.news_from is not None:
+            tree.reading.items[item_id] = item
         _date(tree, node, item, now)
     _list_kids(tree, item_id, item.kids if item else (), now)
     tree.settle(item_id)

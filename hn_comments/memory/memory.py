@@ -13,14 +13,15 @@ from collections.abc import Collection, Iterable, Sequence
 
 from ..errors import HNCommentsError
 from ..events import Troubles, WorldChanged
-from ..models import Item
+from ..models import Crossing, Item
 from .answers import YOUTH
 from .clock import Clock, SteadyClock
+from .crossings import Crossings
 from .discussion import Discussion
 from .maxitem import RECENT, MaxItem
 from .newcomers import Newcomers
 from .pending import Pending
-from .told import ToldPosts
+from .told import ToldPosts, Untold
 from .updates import Updates
 from .walks import begin_walks, choose_old, choose_start
 
@@ -42,8 +43,10 @@ class Memory:
         self.turn = asyncio.Lock()
         self.discussions: dict[int, Discussion] = {}
         self.told = ToldPosts()
-        # Comments that an earlier run found and did not tell, and their stories.
-        self.untold: dict[int, int] = {}
+        self.crossings = Crossings()
+        # What earlier runs found and did not tell: comments with their stories, and crossings.
+        self.untold: dict[int, Untold] = {}
+        self.unsent: list[Crossing] = []
         self.maxitem = MaxItem()
         self.pending = Pending()
         self.updates = Updates()
@@ -58,6 +61,7 @@ class Memory:
         """
         memory = Memory(self.clock, troubles=self.troubles)
         memory.told, memory.untold = self.told, self.untold
+        memory.crossings, memory.unsent = self.crossings, self.unsent
         return memory
 
     def forget_world(self) -> None:
@@ -67,6 +71,8 @@ class Memory:
         self.discussions.clear()
         self.told.clear()
         self.untold.clear()
+        self.unsent.clear()
+        self.crossings = Crossings()
         self.maxitem, self.pending, self.updates = MaxItem(), Pending(), Updates()
         self.newcomers = Newcomers()
         self.is_verified = True

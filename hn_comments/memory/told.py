@@ -24,6 +24,17 @@ class Told:
     status: Status
 
 
+@dataclass(slots=True)
+class Untold:
+    """
+    A new comment of a *story* that an earlier run did not tell the reader, or the receivers.
+    """
+
+    story: int
+    reader: bool = False
+    receivers: bool = False
+
+
 class ToldPosts(dict[int, Told]):
     """
     What was last told, by the ids of the posts.

@@ -65,13 +65,14 @@ class Reading:
     """
     What one poll has learned about a tree: ids that it read, dropped or found changed.
 
-    *arrivals* are the new comments among them.
+    *arrivals* are the new comments among them, *items* all that was read, but for a first poll.
     """
 
     read: set[int] = field(default_factory=set)
     dropped: set[int] = field(default_factory=set)
     changed: set[int] = field(default_factory=set)
     arrivals: dict[int, Item] = field(default_factory=dict)
+    items: dict[int, Item] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)

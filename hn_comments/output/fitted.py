@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..models import Comment, PollReport, PostReport
+from ..plaintext import clean, plain_text, plain_title
 from ..settings import Settings
 from . import formats
-from .plaintext import clean, plain_text, plain_title
 from .terminal import Terminal
 
 
@@ -115,6 +115,8 @@ class TerminalText:
         """
         yield self._paint(self._context(comment), width)
         indent = " " * COMMENT_INDENT
+        if comment.parent_text:
+            yield self._paint(self._quote(f"{indent}> {clean(comment.parent_text)}"), width)
         text = plain_text(comment.item.text or "", min(width, MAX_TEXT_WIDTH) - COMMENT_INDENT)
         if not self.terminal.links:
             text += f"\n{comment.link}"
@@ -127,8 +129,14 @@ class TerminalText:
         text = Text(no_wrap=True, overflow="ellipsis")
         author, where = describe_comment(comment)
         text.append(author, f"bold link {comment.link}")
-        text.append(f" {where}", QUIET)
+        age = formats.format_age(comment.item, datetime.now().astimezone(), short=True)
+        text.append(f"{age} {where}", QUIET)
         return text
+
+    def _quote(self, line: str) -> "Text":
+        from rich.text import Text
+
+        return Text(line, QUIET, no_wrap=True, overflow="ellipsis")
 
     def _paint(self, text: "Text", width: int) -> str:
         return "".join(self.terminal.paint(text, width=width))

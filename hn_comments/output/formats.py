@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from ..durations import describe_duration
 from ..models import Comment, Item, PollReport, PostReport, State, utc_time
+from ..plaintext import clean, plain_title
 from ..settings import Settings
-from .plaintext import clean, plain_text, plain_title
 
 
 STORY_FIELDS = (
@@ -19,7 +20,8 @@ STORY_FIELDS = (
 )  # fmt: skip
 
 COMMENT_FIELDS = (
-    "poll", "time", "id", "story", "parent", "by", "created", "text", "link",
+    "poll", "time", "id", "story", "parent", "by", "created", "text", "link", "parent_by",
+    "parent_text",
 )  # fmt: skip
 
 # States of a post that people are told, as the site does.
@@ -79,8 +81,10 @@ def _text_lines(
     for story in stories:
         yield f"[{now:%H:%M:%S}] {format_post(report.poll, story)}"
     for comment in comments:
-        yield f"[{now:%H:%M:%S}] {format_comment(comment)}"
-        for line in plain_text(comment.item.text or "").splitlines():
+        yield f"[{now:%H:%M:%S}] {format_comment(comment, now)}"
+        if comment.parent_text:
+            yield f"{INDENT}> {cut(comment.parent_text, MAX_TITLE)}"
+        for line in comment.text.splitlines():
             yield f"{INDENT}{clean(line)}".rstrip()
 
 
@@ -109,9 +113,9 @@ def title_of(story: PostReport, untitled: str) -> str:
     return f"[{story.state.value}] {title}" if story.state in GONE else title
 
 
-def format_comment(comment: Comment) -> str:
+def format_comment(comment: Comment, now: datetime) -> str:
     """
-    Return who wrote a comment, where, and where to read it.
+    Return who wrote a comment, how long ago, where, and where to read it.
     """
     item = comment.item
     by = cut(item.by or "(nobody)", MAX_TITLE)
@@ -119,7 +123,18 @@ def format_comment(comment: Comment) -> str:
     reply = ""
     if item.parent != comment.story and comment.parent_by:
         reply = f" in reply to {cut(comment.parent_by, MAX_TITLE)}"
-    return f"Comment {item.id} by {by}{reply} on post {comment.story}  {title}  {comment.link}"
+    author = f"Comment {item.id} by {by}{format_age(item, now)}{reply}"
+    return f"{author} on post {comment.story}  {title}  {comment.link}"
+
+
+def format_age(item: Item, now: datetime, *, short: bool = False) -> str:
+    """
+    Return how long ago *item* was written, as in ", 2 minutes ago", if that is known.
+    """
+    if item.time is None:
+        return ""
+    age = max(now.timestamp() - item.time, 0.0)
+    return f", {describe_duration(age, short=short)} ago"
 
 
 def format_cost(report: PollReport) -> str:
@@ -181,8 +196,10 @@ def comment_fields(report: PollReport, comment: Comment) -> dict[str, Any]:
         "parent": item.parent,
         "by": clean(item.by) if item.by is not None else None,
         "created": created(item),
-        "text": plain_text(item.text) if item.text is not None else None,
+        "text": comment.text if item.text is not None else None,
         "link": comment.link,
+        "parent_by": clean(comment.parent_by) if comment.parent_by is not None else None,
+        "parent_text": comment.parent_text,
     }
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from ..events import Event, NotTold, PollBegan
-from ..models import PollReport
+from ..models import Notice, PollReport
 from ..settings import Settings
 from .appended import AppendedFile
 from .display import Display
@@ -144,6 +144,8 @@ class Printer:
             self._failures = event.failures
             if not self.display.routine:
                 return
+        if isinstance(event, Notice) and self.settings.has_receivers:
+            return  # They tell it.
         self.not_told = self.not_told or isinstance(event, NotTold)
         for level, sentence in say(event):
             logger.log(level, "%s", sentence)

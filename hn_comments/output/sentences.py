@@ -1,21 +1,28 @@
 """
-What the engine's events are in words, and how loud they are said.
+The engine's events in words, and how loud each is said.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ..durations import describe_duration
 from ..events import (
+    AlreadyAbove,
     Event,
     HistoryMoved,
+    Kind,
     MemoryDropped,
     NotTold,
     PollBegan,
     PollsLost,
+    TaskFailed,
     Trouble,
     WorldChanged,
 )
+from ..models import Crossing, Notice
+from ..plaintext import plain_title
+from .formats import MAX_TITLE, cut
 
 
 # A level of `logging`, and a sentence.
@@ -26,31 +33,7 @@ def say(event: Event) -> Iterator[Said]:
     """
     Yield what is said of *event*. While a trouble lasts, it is said for those who want it all.
     """
-    match event:
-        case PollBegan():
-            yield from say_begin(event)
-        case Trouble(over=True):
-            yield loudness(event), say_end(event)
-        case Trouble():
-            yield (loudness(event) if event.first else logging.DEBUG), say_trouble(event)
-        case WorldChanged(reason=reason, kept=kept):
-            file = f"; the history until now is kept in {kept}" if kept else ""
-            sentence = f"The API is not what it was ({reason}): reading everything anew{file}"
-            yield logging.WARNING, sentence
-        case MemoryDropped(path=path, post=post, reason=reason):
-            about = "" if post is None else f" of post {post}"
-            sentence = (
-                f"What {path} remembers{about} contradicts itself ({reason}): reading it anew"
-            )
-            yield logging.WARNING, sentence
-        case PollsLost(path=path, polls=polls):
-            yield logging.WARNING, f"{path} lacks {polls} polls: it could not be written"
-        case HistoryMoved(path=path):
-            moved = f"{path} was moved, replaced or deleted"
-            yield logging.WARNING, f"{moved}: going on with what is there now, or with a new file"
-        case NotTold(path=path, news=news):
-            what = "1 piece of news has" if news == 1 else f"{news} pieces of news have"
-            yield logging.ERROR, f"{what} reached nobody; the next run with {path} tells them"
+    yield from SAYINGS[type(event)](event)
 
 
 def say_begin(event: PollBegan) -> Iterator[Said]:
@@ -66,53 +49,123 @@ def say_begin(event: PollBegan) -> Iterator[Said]:
         yield level, f"Waiting for {event.wait:g} seconds..."
 
 
-def loudness(trouble: Trouble) -> int:
+def say_trouble(trouble: Trouble) -> Iterator[Said]:
     """
-    Return how loud the beginning and the end of a trouble are said.
+    Yield how a trouble begins, goes on, or ends.
     """
-    if trouble.kind == "descendants":
-        return logging.INFO
-    return logging.ERROR if trouble.kind == "polls" and not trouble.over else logging.WARNING
+    level = LOUDNESS.get(trouble.kind, logging.WARNING)
+    if trouble.over:
+        yield min(level, logging.WARNING), ENDS[trouble.kind](trouble)
+    else:
+        yield (level if trouble.first else logging.DEBUG), BEGINNINGS[trouble.kind](trouble)
 
 
-def say_trouble(trouble: Trouble) -> str:
-    """
-    Return what goes wrong.
-    """
-    reason, subject = trouble.reason, trouble.subject
-    match trouble.kind:
-        case "polls":
-            poll, next_in = (trouble.poll or "a poll").capitalize(), trouble.next_in
-            later = "" if next_in is None else f" (next poll in {describe_duration(next_in)})"
-            return f"{poll} failed: {reason}{later}"
-        case "ticks":
-            return f"Skipped a poll, {reason} ({trouble.count} skipped so far)"
-        case "updates":
-            return f"Cannot see which items changed: {reason}"
-        case "history":
-            return (
-                f"Cannot write to {subject}: {reason}; what is reported now is not in it until"
-                " a later poll can write it"
-            )
-        case "descendants":
-            return f"Post {subject}: {reason}"
+def say_failed_poll(trouble: Trouble) -> str:
+    poll, next_in = (trouble.poll or "a poll").capitalize(), trouble.next_in
+    later = "" if next_in is None else f" (next poll in {describe_duration(next_in)})"
+    return f"{poll} failed: {trouble.reason}{later}"
 
 
-def say_end(trouble: Trouble) -> str:
+def say_recovery(trouble: Trouble) -> str:
+    polls = f"{trouble.count} failed poll{'s' if trouble.count > 1 else ''}"
+    return f"The API answers again, after {polls} in {describe_duration(trouble.seconds)}"
+
+
+def say_written(trouble: Trouble) -> str:
+    polls = "poll that was" if trouble.count == 1 else f"{trouble.count} polls that were"
+    return f"{trouble.subject} can be written again: it has the {polls} not in it"
+
+
+def say_world(event: WorldChanged) -> Iterator[Said]:
+    file = f"; the history until now is kept in {event.kept}" if event.kept else ""
+    sentence = f"The API is not what it was ({event.reason}): reading everything anew{file}"
+    yield logging.WARNING, sentence
+
+
+def say_dropped(event: MemoryDropped) -> Iterator[Said]:
+    about = "" if event.post is None else f" of post {event.post}"
+    memory = f"What {event.path} remembers{about}"
+    yield logging.WARNING, f"{memory} contradicts itself ({event.reason}): reading it anew"
+
+
+def say_lost(event: PollsLost) -> Iterator[Said]:
+    yield logging.WARNING, f"{event.path} lacks {event.polls} polls: it could not be written"
+
+
+def say_moved(event: HistoryMoved) -> Iterator[Said]:
+    moved = f"{event.path} was moved, replaced or deleted"
+    yield logging.WARNING, f"{moved}: going on with what is there now, or with a new file"
+
+
+def say_not_told(event: NotTold) -> Iterator[Said]:
+    what = "1 piece of news has" if event.news == 1 else f"{event.news} pieces of news have"
+    yield logging.ERROR, f"{what} reached nobody; the next run with {event.path} tells them"
+
+
+def say_above(event: AlreadyAbove) -> Iterator[Said]:
+    stand = "1 post is" if event.posts == 1 else f"{event.posts} posts are"
+    yield logging.INFO, f"Threshold {event.threshold} is new: {stand} above it already, no news"
+
+
+def say_failed_task(event: TaskFailed) -> Iterator[Said]:
+    yield logging.ERROR, f"The {event.task} ended: {event.reason}"
+
+
+def say_notice(notice: Notice) -> Iterator[Said]:
     """
-    Return that something goes well again.
+    Yield which posts have reached which thresholds.
     """
-    count = trouble.count
-    match trouble.kind:
-        case "polls":
-            polls = f"{count} failed poll{'s' if count > 1 else ''}"
-            return f"The API answers again, after {polls} in {describe_duration(trouble.seconds)}"
-        case "ticks":
-            return f"Polls start on time again ({count} skipped so far)"
-        case "updates":
-            return f"What changed can be seen again, after {count} polls without"
-        case "history":
-            polls = "poll that was" if count == 1 else f"{count} polls that were"
-            return f"{trouble.subject} can be written again: it has the {polls} not in it"
-        case "descendants":
-            return f"Post {trouble.subject}: Hacker News now says what was counted"
+    for crossing in notice.crossings:
+        yield logging.WARNING, say_crossing(crossing)
+
+
+def say_crossing(crossing: Crossing) -> str:
+    number, _, an_hour = crossing.threshold.partition("/")
+    title = cut(plain_title(crossing.title or "(no title)"), MAX_TITLE)
+    return (
+        f"Post {crossing.story} has reached {number} comments{' in an hour' if an_hour else ''}:"
+        f" {crossing.comments}, {crossing.last_hour or 0} of them in the last hour"
+        f"  {title}  {crossing.link}"
+    )
+
+
+SAYINGS: dict[type, Callable[[Any], Iterator[Said]]] = {
+    PollBegan: say_begin,
+    Trouble: say_trouble,
+    WorldChanged: say_world,
+    MemoryDropped: say_dropped,
+    PollsLost: say_lost,
+    HistoryMoved: say_moved,
+    NotTold: say_not_told,
+    AlreadyAbove: say_above,
+    TaskFailed: say_failed_task,
+    Notice: say_notice,
+}
+
+# How loud a trouble is, if not a warning.
+LOUDNESS: dict[Kind, int] = {"polls": logging.ERROR, "descendants": logging.INFO}
+
+# What goes wrong.
+BEGINNINGS: dict[Kind, Callable[[Trouble], str]] = {
+    "polls": say_failed_poll,
+    "ticks": lambda t: f"Skipped a poll, {t.reason} ({t.count} skipped so far)",
+    "updates": lambda t: f"Cannot see which items changed: {t.reason}",
+    "history": lambda t: (
+        f"Cannot write to {t.subject}: {t.reason}; what is reported now is not in it until a later"
+        " poll can write it"
+    ),
+    "descendants": lambda t: f"Post {t.subject}: {t.reason}",
+    "receiver": lambda t: f"Cannot tell {t.subject}: {t.reason} (it is tried again)",
+    "heartbeat": lambda t: f"The heartbeat is not heard at {t.subject}: {t.reason}",
+}
+
+# What goes well again.
+ENDS: dict[Kind, Callable[[Trouble], str]] = {
+    "polls": say_recovery,
+    "ticks": lambda t: f"Polls start on time again ({t.count} skipped so far)",
+    "updates": lambda t: f"What changed can be seen again, after {t.count} polls without",
+    "history": say_written,
+    "descendants": lambda t: f"Post {t.subject}: Hacker News now says what was counted",
+    "receiver": lambda t: f"{t.subject} takes notices again, after {describe_duration(t.seconds)}",
+    "heartbeat": lambda t: f"The heartbeat is heard again at {t.subject}",
+}

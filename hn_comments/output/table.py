@@ -5,6 +5,7 @@ Draw the live table: the stories, the pane with new comments, and what stands be
 from datetime import datetime
 
 from ..models import PostReport
+from ..plaintext import clean, plain_text
 from .board import Board
 from .fitted import (
     FAILED,
@@ -18,7 +19,6 @@ from .fitted import (
     plural,
     title_of,
 )
-from .plaintext import clean, plain_text
 from .progress import describe_seconds
 from .terminal import Terminal
 

@@ -65,6 +65,14 @@ def plain_title(title: str) -> str:
     return clean(decode(title[:MAX_HTML]))
 
 
+def first_line(html: str) -> str | None:
+    """
+    Return the first line of a comment that says something.
+    """
+    lines = (line.strip() for line in plain_text(html).splitlines())
+    return next((line for line in lines if line), None)
+
+
 def plain_text(html: str, width: int | None = None) -> str:
     """
     Return the text of *html*: paragraphs with a blank line between, links as addresses.
