@@ -2,7 +2,9 @@
 
 from .api.fetcher import URLFetcher as URLFetcher
 from .api.session import Session as Session
+from .comments import count as count
 from .comments import count_comments as count_comments
+from .comments import count_sync as count_sync
 from .engine import Control as Control
 from .engine import watch as watch
 from .errors import BadProxy as BadProxy

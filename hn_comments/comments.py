@@ -10,11 +10,11 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from .api import URLFetcher
+from .api import Session, URLFetcher
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, StillUnreadable
 from .memory import MAX_NODES, NOTHING, Discussion, Newcomers, SteadyClock
 from .models import Count, State
-from .settings import OnError
+from .settings import OnError, Settings
 from .tasks import MAX_TASKS, gather_or_stop
 
 
@@ -45,6 +45,26 @@ async def count_comments(
     """
     discussion = Discussion(post_id, clock=SteadyClock(), newcomers=Newcomers())
     return await count_discussion(fetcher, discussion, on_error=on_error)
+
+
+async def count(post_id: int, settings: Settings | None = None) -> Count:
+    """
+    Return how many comments there are below the item *post_id*: all of it in one call.
+
+    Raises:
+        As `count_comments`, and BadProxy, if the environment names a proxy that cannot be used.
+    """
+    settings = settings or Settings()
+    async with Session(settings) as session:
+        fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
+        return await count_comments(fetcher, post_id, on_error=settings.on_error)
+
+
+def count_sync(post_id: int, settings: Settings | None = None) -> Count:
+    """
+    Do what `count` does, where no event loop runs.
+    """
+    return asyncio.run(count(post_id, settings))
 
 
 async def count_discussion(

@@ -10,8 +10,12 @@ from hn_comments import (
     FetchLimitExceeded,
     MalformedItem,
     NoSuchItem,
+    Settings,
+    count,
     count_comments,
+    count_sync,
 )
+from hn_comments.simulator import Simulator
 from hn_comments.tasks import MAX_TASKS
 
 from .support import DEADLINE, MS, client, eventually, front_page, thread
@@ -222,3 +226,12 @@ async def test_budget_of_a_post_is_an_error_with_cancel() -> None:
     async with client(front_page(10), max_fetches=5) as (simulator, fetcher):
         with pytest.raises(FetchLimitExceeded):
             await count_comments(fetcher, simulator.world.top[0], on_error="cancel")
+
+
+async def test_counting_takes_one_call() -> None:
+    """With an event loop, or in a thread without one."""
+    async with Simulator(thread(TREE)) as simulator:
+        settings = Settings(api_url=simulator.url)
+
+        assert await count(1, settings) == Count(live=5)
+        assert await asyncio.to_thread(count_sync, 1, settings) == Count(live=5)
