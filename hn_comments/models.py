@@ -181,6 +181,13 @@ class PostReport:
         return "exact" if self.count.exact else "partial"
 
     @property
+    def unfinished(self) -> bool:
+        """
+        Whether it is still being counted: that is so only in `Progress.stories`.
+        """
+        return self.count is None and self.error is None
+
+    @property
     def link(self) -> str:
         return link(self.id)
 
@@ -256,8 +263,11 @@ class Progress:
     """
     How far a poll that still runs has come.
 
-    *expected* is how many comments the posts say they have, as far as they were read yet;
-    None where none said so. *seconds* is how long the poll has been at it.
+    *comments* is how many need not be read (any more), *expected* how many there are in all, as
+    far as the posts say; None where none did. *seconds* is how long the poll has been at it,
+    *seconds_left* how long it takes from here at the speed so far; None where it is too early
+    to say. *stories* are the posts that were read, in the order of the list, with what is known
+    of them by now.
     """
 
     poll: int
@@ -267,6 +277,8 @@ class Progress:
     expected: int | None
     fetches: int
     seconds: float
+    seconds_left: float | None = None
+    stories: tuple[PostReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

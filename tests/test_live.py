@@ -308,7 +308,10 @@ async def test_a_resized_window_is_drawn_anew() -> None:
 
 async def test_a_long_walk_says_how_far_it_is() -> None:
     """The first table takes its time; nobody sits before an empty screen."""
-    walk = Progress(poll=1, posts=5, posts_done=1, comments=10, expected=40, fetches=9, seconds=5.0)
+    walk = Progress(
+        poll=1, posts=5, posts_done=1, comments=10, expected=40, fetches=9, seconds=5.0,
+        seconds_left=15.0,
+    )  # fmt: skip
     async with watching(progress=lambda: walk) as (user, table):
         assert user.sees("Reading...")()
         await eventually(user.sees("10 of about 40 comments, 15 s left"))

@@ -107,12 +107,11 @@ def progress_facts(progress: Progress) -> Iterator[str]:
     if not progress.posts:
         yield "reading which posts there are"
         return
-    rate = progress.comments / progress.seconds if progress.seconds > 0 else 0.0
     expected = progress.expected or 0
     if expected > progress.comments:
         yield f"{progress.comments:,} of about {plural(expected, 'comment')}"
-        if rate > 0:
-            yield f"{describe_seconds((expected - progress.comments) / rate)} left"
+        if progress.seconds_left is not None:
+            yield f"{describe_seconds(progress.seconds_left)} left"
     else:
         yield f"{plural(progress.comments, 'comment')} so far"
     yield f"{progress.posts_done} of {plural(progress.posts, 'post')}"
