@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import AsyncIterable, Callable
 
-from ..errors import BadProxy, HistoryError, TooManyErrors
+from ..errors import BadProxy, HistoryError, ScreenFailed, TooManyErrors
 from ..models import PollReport, Settings
 from ..output.display import Display
 from ..output.formats import Disputes, cut, format_cost, format_header, format_report
@@ -92,7 +92,7 @@ def poll(settings: Settings, printer: "Printer", stopper: Stopper) -> int:
         logger.error("Stopped by --max-errors %d: %s", settings.max_errors, exc)
         logger.error("Error detected, quitting")
         return EXIT_ERRORS
-    except (BadProxy, HistoryError) as exc:
+    except (BadProxy, HistoryError, ScreenFailed) as exc:
         logger.error("%s", exc)
         return EXIT_USAGE
     if settings.demo:
