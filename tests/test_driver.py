@@ -54,6 +54,8 @@ async def test_the_terminal_is_given_back(crash: bool) -> None:  # noqa: FBT001
         assert user.received.startswith(ENTER)
         assert user.received.endswith(LEAVE)
         assert modes_of(program) == before
+        # Ctrl-Z is what it was, too.
+        assert signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
 
 
 def test_leaving_undoes_what_entering_did() -> None:

@@ -81,18 +81,17 @@ async def test_the_screen_is_filled_at_any_size() -> None:
     """With the pane below the table, or, on a low screen, below the chosen story alone."""
     stories = report(*(post(number) for number in range(1, 31)))
     async with watching(stories, columns=120, lines=20) as (user, _):
-        assert user.rows[17].startswith("17 ")
+        await eventually(lambda: user.rows[17].startswith("17 "))
         user.type("j\r")
-        await eventually(user.sees("New comments on Title 2"))
         # Header, caption, two lines below: the rest is shared.
-        assert user.rows[9].startswith("New comments")
+        await eventually(lambda: user.rows[9] == "New comments on Title 2")
+        await eventually(lambda: user.rows[8].startswith(" 8 "))
         assert user.rows[18].endswith("30 stories")
         assert user.rows[19].startswith("q quit")
     async with watching(stories, columns=40, lines=10) as (user, _):
         user.type("jj\r")
-        await eventually(user.sees("New comments on Title 3"))
+        await eventually(lambda: user.rows[2] == "New comments on Title 3")
         await eventually(lambda: user.rows[1].startswith(" 3 "))
-        assert user.rows[2].startswith("New comments")
         assert user.rows[9] == "q quit, ? help, j/k choose"
 
 
@@ -467,7 +466,8 @@ async def test_the_command_follows_comments_and_leaves_its_last_table() -> None:
             assert await ended(process) == 143
         user.read()
         screen, _, after = user.received.partition(LEAVE)
-        assert screen.startswith(ENTER)
+        # On a busy machine asyncio may have said before that something took its time.
+        assert ENTER in screen
         assert "3 stories" in after
         assert "Traceback" not in after
         assert modes_of(program) == before
@@ -506,9 +506,9 @@ async def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() -> 
             user.screen.reset()
             process.send_signal(signal.SIGCONT)
 
-            await eventually(user.sees("1 story"))
+            await eventually(user.sees("q quit"))
+            assert user.sees("1 story")()
             assert user.sees("title")()
-            assert user.sees("q quit")()
             process.terminate()
             assert await ended(process) == 143
 
@@ -522,7 +522,7 @@ async def test_a_terminal_that_nobody_reads_stops_neither_polls_nor_signals() ->
             async with running(program, *options) as process:
                 await eventually(lambda: not select.select([], [program], [], 0)[1])
                 requests = simulator.requests
-                await eventually(lambda: simulator.requests > requests + 500)
+                await eventually(lambda: simulator.requests > requests + 100)
                 assert not select.select([], [program], [], 0)[1]
 
                 process.terminate()

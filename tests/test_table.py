@@ -356,15 +356,20 @@ def test_the_last_table_has_all_stories_and_none_is_chosen() -> None:
     assert draw_last(board(), terminal(), width=80) == []
 
 
-def test_a_story_off_the_list_has_no_rank() -> None:
+def test_a_story_off_the_list_has_no_rank_and_stands_last() -> None:
     """It is still counted (`--follow`)."""
-    known = board(report(dataclasses.replace(post(1), rank=None)))
+    known = board(report(dataclasses.replace(post(1), rank=None), post(2)))
 
-    assert row(known).startswith(" - ")
+    lines = draw(known).splitlines()
+
+    assert "Title 2" in lines[1]
+    assert lines[2].startswith(" - ")
 
 
-def test_a_post_without_an_item_has_a_name() -> None:
+def test_a_post_of_which_nothing_is_known_has_a_name() -> None:
     """Nothing was read of it yet."""
-    unread = PostReport(rank=1, id=7, item=None, count=None, new=None, error="HTTP 500")
+    unread = PostReport(rank=2, id=7, item=None, count=None, new=None, error="HTTP 500")
 
-    assert "post 7" in row(board(report(unread)))
+    line = draw(board(report(post(1), unread)), 120).splitlines()[2]
+
+    assert re.search(r"^ 2 +\? +failed post 7$", line)
