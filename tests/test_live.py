@@ -424,6 +424,12 @@ def test_without_termios_the_table_can_still_be_imported() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def set_signals(ignored: tuple[int, ...]) -> None:
+    """Have a process begin with signals as a shell has them, however the tests were started."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
+
 @asynccontextmanager
 async def running(
     program: int, *options: str, ignored: tuple[int, ...] = (), command: Sequence[str] = PLAIN
@@ -432,7 +438,7 @@ async def running(
     process = await asyncio.create_subprocess_exec(
         *command, "--live", *options, stdin=program, stdout=program, stderr=program,
         env={**os.environ, "TERM": "xterm"},
-        preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored],
+        preexec_fn=lambda: set_signals(ignored),
     )  # fmt: skip
     try:
         yield process
