@@ -250,6 +250,8 @@ async def test_the_mouse_chooses_and_scrolls() -> None:
     comments = tuple(comment(number, f"Text {number}", story=3) for number in range(1, 31))
     stories = report(*(post(number) for number in range(1, 101)), comments=comments)
     async with watching(stories, columns=40) as (user, table):
+        user.type("\x1b[<0;5;9M\x1b[<0;5;9m")
+        await eventually(lambda: table.board.chosen == 8)
         user.type("\x1b[<0;5;4M\x1b[<0;5;4m")
         await eventually(lambda: table.board.chosen == 3)
         assert not user.sees("Text")()
