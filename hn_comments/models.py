@@ -182,9 +182,6 @@ class PostReport:
 
     @property
     def unfinished(self) -> bool:
-        """
-        Whether it is still being counted: that is so only in `Progress.stories`.
-        """
         return self.count is None and self.error is None
 
     @property
@@ -263,11 +260,9 @@ class Progress:
     """
     How far a poll that still runs has come.
 
-    *comments* is how many need not be read (any more), *expected* how many there are in all, as
-    far as the posts say; None where none did. *seconds* is how long the poll has been at it,
-    *seconds_left* how long it takes from here at the speed so far; None where it is too early
-    to say. *stories* are the posts that were read, in the order of the list, with what is known
-    of them by now.
+    *comments* is how many need not be read (any more), *expected* how many there are in all,
+    *seconds* how long the poll has been at it, *seconds_left* how long it takes from here, None
+    where that cannot be said. *stories* are the posts that were read; some are unfinished.
     """
 
     poll: int

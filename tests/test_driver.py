@@ -15,7 +15,7 @@ from hn_comments.output.driver import ENTER, LEAVE, ROOM, open_terminal
 from hn_comments.output.live import LiveTable
 from hn_comments.output.terminal import Terminal
 
-from .reports import post, pseudo_terminal, report, titled
+from .reports import partial, post, pseudo_terminal, report, titled
 from .support import eventually
 from .terminals import User, modes_of
 
@@ -105,7 +105,7 @@ async def test_a_terminal_that_takes_nothing_holds_nothing_up() -> None:
         for number in range(50):
             table.publish(report(*(post(n, 1000 + number, new=1) for n in range(1, 46))))
             await asyncio.sleep(0.02)
-        driver = table.device
+        driver = table.driver
         assert driver is not None
         assert ROOM < len(driver._unwritten) < 10 * ROOM
 
@@ -171,7 +171,7 @@ async def test_what_is_pasted_is_no_command() -> None:
 
         await eventually(lambda: "Title 2" in user.rows and not user.sees("Title 1")())
         assert user.stopped == 0
-        assert table.input.value == "Title 2"
+        assert table.app.input.value == "Title 2"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
@@ -205,6 +205,26 @@ async def test_colours_are_the_users_own_sixteen_or_none(
         await eventually(user.sees("Title 2"))
         assert not re.search(r"\x1b\[(?:\d+;)*(3[0-7]|9[0-7]|4[0-7]|[34]8)[;m]", user.received)
         assert user.screen.buffer[1][0].reverse
+
+
+async def test_the_chosen_story_is_in_reverse_video_and_nothing_else() -> None:
+    """Colours would be patches there."""
+    async with watching() as (user, table):
+        table.publish(report(partial(1, 5), partial(2, 5)))
+        user.type("j")
+
+        await eventually(lambda: user.rows and user.screen.buffer[2][0].reverse)
+        rows = [[user.screen.buffer[row][column] for column in range(80)] for row in (1, 2)]
+        assert {cell.fg for cell in rows[0]} == {"default", "brown", "cyan"}
+        assert not any(cell.reverse for cell in rows[0])
+        assert {(cell.fg, cell.reverse) for cell in rows[1]} == {("default", True)}
+        # As is the place where the next letter of the filter goes.
+        user.type("/x")
+        await eventually(user.sees("x"))
+        (row,) = (n for n, line in enumerate(user.rows) if line == "x")
+        await eventually(lambda: user.rows and user.screen.buffer[row][1].reverse)
+        cell = user.screen.buffer[row][1]
+        assert (cell.fg, cell.bg) == ("default", "default")
 
 
 def test_a_file_is_no_terminal() -> None:

@@ -17,9 +17,10 @@ import pytest
 from hn_comments import Item, PollReport
 from hn_comments.errors import ScreenFailed
 from hn_comments.models import Progress
-from hn_comments.output import live
+from hn_comments.output import app, live
+from hn_comments.output.app import browse
 from hn_comments.output.driver import ENTER, LEAVE
-from hn_comments.output.live import LiveTable, browse
+from hn_comments.output.live import LiveTable
 from hn_comments.output.terminal import Terminal
 from hn_comments.simulator import Simulator, World
 
@@ -168,7 +169,7 @@ async def test_the_filter_is_typed_kept_and_closed() -> None:
         assert "p/i" in user.rows
         # The filter stays, and keys are commands again.
         user.type("\r")
-        await eventually(lambda: not table.input.has_focus)
+        await eventually(lambda: not table.app.input.has_focus)
         user.type("s")
         await eventually(user.sees("s sort: new"))
         assert not user.sees("Rust")()
@@ -181,7 +182,7 @@ async def test_the_filter_is_typed_kept_and_closed() -> None:
         user.type("\r")
         await eventually(user.sees("New comments on Rust"))
         user.type("/")
-        await eventually(lambda: table.input.has_focus)
+        await eventually(lambda: table.app.input.has_focus)
         user.type("q")
         await eventually(lambda: "q" in user.rows and not user.sees("Python")())
         user.type("\x1b")
@@ -268,16 +269,22 @@ async def test_the_mouse_chooses_and_scrolls() -> None:
         await eventually(user.sees("Title 3"))
         user.type("\x1b[<65;5;16M" * 5)
         await eventually(lambda: user.sees("Text 25")() and not user.sees("Text 30")())
-        # Nothing is there to be clicked.
+        # Nothing is there to be clicked: neither in the pane, nor below the last story.
         user.type("\x1b[<0;5;16M\x1b[<0;5;16m")
         user.type("j")
         await eventually(lambda: table.board.chosen == 4)
+        user.type("\x1b")
+        table.publish(report(post(1), post(4), post(9)))
+        await eventually(lambda: not user.sees("Title 3")())
+        user.type("\x1b[<0;5;9M\x1b[<0;5;9m")
+        user.type("k")
+        await eventually(lambda: table.board.chosen == 1)
 
 
 async def test_a_link_is_shown_whole_and_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """On two lines where one is too short; the next key takes it away."""
     opened: list[str] = []
-    monkeypatch.setattr(live, "browse", opened.append)
+    monkeypatch.setattr(app, "browse", opened.append)
     async with watching(report(post(1), post(2)), columns=30) as (user, _):
         user.type("jo")
 
@@ -307,7 +314,7 @@ async def test_a_browser_is_opened_where_there_is_a_screen_for_it(
     """Not far away, and not in the terminal: it has none, and nobody waits for it."""
     seen = tmp_path / "seen"
     monkeypatch.setattr(
-        live,
+        app,
         "BROWSE",
         "import os, sys\n"
         f"with open({str(seen)!r}, 'w') as f:\n"
@@ -358,7 +365,7 @@ async def test_a_table_that_breaks_stops_the_program(
 
         with pytest.raises(ScreenFailed, match="it broke"):  # noqa: PT012
             async with table.shown():
-                monkeypatch.setattr(live, "draw_footer", broken)
+                monkeypatch.setattr(app, "draw_footer", broken)
                 table.publish(report(post(1)))
                 await eventually(lambda: user.stopped)
 

