@@ -1,4 +1,4 @@
-"""Reports made by hand, for tests of what is shown of them."""
+"""Reports made by hand, for tests of the output."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from hn_comments import Comment, Count, Item, PollReport, PostReport
 from hn_comments.output.terminal import Terminal
 
 
-# When the reports' posts were written, and seconds from then to the reports.
+# The time of the reports' posts, and seconds from then to the reports.
 BORN = 1_700_000_000
 AGE = 3 * 3600
 
@@ -72,7 +72,7 @@ def comment(number: int, text: str, **fields: Any) -> Comment:
 
 @contextmanager
 def pseudo_terminal(columns: int = 80, lines: int = 24) -> Iterator[tuple[int, int]]:
-    """Give both ends of a terminal: what the user sees and types at, and the program's."""
+    """Yield both ends of a terminal: the user's and the program's."""
     # Windows has no such thing.
     termios = pytest.importorskip("termios")
     user, program = os.openpty()

@@ -24,7 +24,8 @@ from hn_comments import BadStatus, Count, FetchLimitExceeded, PollReport, Sessio
 from hn_comments.api.items import parse_item
 from hn_comments.history.store import Store
 from hn_comments.memory.memory import Memory
-from hn_comments.memory.totals import classify
+from hn_comments.memory.tree import OWN
+from hn_comments.models import State
 from hn_comments.simulator import World
 from hn_comments.simulator.forest import is_live
 from hn_comments.simulator.paths import answer
@@ -73,7 +74,7 @@ class InlineHistory:
         self.store.recall(memory, ids, **kwargs)
 
     async def save(self, report: PollReport, memory: Memory | None) -> None:
-        assert self.store.save(report, memory)
+        self.store.save([report], [report], memory)
 
 
 class Histories(RuleBasedStateMachine):
@@ -163,7 +164,7 @@ class Histories(RuleBasedStateMachine):
             item_id = pending.pop()
             value = None if item_id in self.hidden else self.world.items[item_id]
             item = parse_item("", item_id, value)
-            counts.append(classify(item))
+            counts.append(OWN[item.state if item else State.MISSING])
             pending += item.kids if item else ()
         return Count.total(counts)
 

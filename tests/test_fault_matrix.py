@@ -12,9 +12,9 @@ from hn_comments import Count, PollFailed, PollReport, Session, Settings, URLFet
 from hn_comments.api import fetcher as fetcher_module
 from hn_comments.api import pacer as pacer_module
 from hn_comments.api import retry as retry_module
-from hn_comments.history.store import History
+from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
-from hn_comments.models import OnError
+from hn_comments.settings import OnError
 from hn_comments.simulator import FAULTS, Simulator, World
 from hn_comments.simulator import server as simulator_server
 from hn_comments.stories import Poll
@@ -27,12 +27,12 @@ POLICIES: tuple[OnError, ...] = ("partial", "cancel")
 TIMES = (1, 2, None)
 MEMORIES = ("none", "memory", "history")
 
-# Cells of the ordinary suite; the long one takes all of them.
+# Cells in the ordinary run of the suite; a long one takes all.
 SAMPLE = 60
 
 
 class Cell(NamedTuple):
-    """One fault in one place, so many times, under one policy, with one kind of memory."""
+    """One fault in one place, *times* times, under one policy, with one kind of memory."""
 
     fault: str
     place: str
@@ -46,7 +46,7 @@ CELLS = [Cell(*cell) for cell in itertools.product(FAULTS, PLACES, POLICIES, TIM
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make faults and retries as quick as they can be."""
+    """Make faults and retries quick."""
     monkeypatch.setattr(retry_module, "FIRST_DELAY", MS)
     monkeypatch.setattr(fetcher_module, "MAX_REFUSED", 100 * MS)
     monkeypatch.setattr(fetcher_module, "MAX_REFUSALS", 3)
@@ -76,7 +76,7 @@ class Bench:
         self.history: Any = None
 
     async def poll(self, *, seconds: float) -> PollReport:
-        """Poll, and check what holds for every poll."""
+        """Poll, and check the facts that hold for every poll."""
         self.clock.now += seconds
         reports: list[PollReport] = []
         poll = Poll(
@@ -101,7 +101,7 @@ class Bench:
         return report
 
     def path(self) -> str:
-        """Return what the fault happens to; make it happen where nothing is new otherwise."""
+        """Return the path that the fault spoils; make news there, so that the path is asked for."""
         comments = sorted(self.world.walk(self.world.top[0]))
         kids = {i: (self.world.items[i] or {}).get("kids") for i in comments}
         match self.cell.place:

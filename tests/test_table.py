@@ -11,7 +11,6 @@ from rich.cells import cell_len
 from hn_comments import Item, PollReport, PostReport
 from hn_comments.models import Progress
 from hn_comments.output.board import Board
-from hn_comments.output.plaintext import UNPRINTABLE
 from hn_comments.output.table import (
     HELP,
     bars,
@@ -22,6 +21,7 @@ from hn_comments.output.table import (
     draw_stories,
 )
 from hn_comments.output.terminal import Terminal
+from hn_comments.plaintext import UNPRINTABLE
 
 from .reports import AGE, BORN, comment, partial, post, report, terminal, titled
 from .support import Clock
@@ -242,7 +242,7 @@ def test_age_is_told_in_its_largest_unit(seconds: int, shown: str) -> None:
 def test_the_pane_has_the_new_comments_with_their_age() -> None:
     """The newest first: who wrote, to whom, when, and what; or since when there are none."""
     old = Item(id=50, by="carol", text="First<p>of all", parent=1, time=BORN + AGE - 7200)
-    new = Item(id=51, by="alice", text="It&#x27;s so", parent=50, time=BORN + AGE - 90)
+    new = Item(id=51, by="alice", text="It&#x27;s so", parent=50, time=BORN + AGE - 150)
     known = board(report(post(1), post(2), comments=(comment(50, "", item=old),
                                                      comment(51, "", item=new))))  # fmt: skip
     known.toggle("comments")

@@ -194,6 +194,138 @@ FIRST = (
     """,
 )
 
+STATE = "CHECK (state IN ('live', 'deleted', 'dead', 'missing', 'unread'))"
+
+SECOND = (
+    # The id above which a comment of a story is news: what is first read later need not be.
+    "ALTER TABLE trees ADD COLUMN news_from INTEGER",
+    "UPDATE trees SET news_from = upto, unlisted = '[]'",
+    f"ALTER TABLE stories ADD COLUMN state TEXT NOT NULL DEFAULT 'live' {STATE}",
+    "DROP TABLE notices",
+    # What was last told of each story: `new` is counted from there. A row moves on only when the
+    # lines of a poll were written.
+    f"""
+    CREATE TABLE told (
+        story_id INTEGER PRIMARY KEY {STORY},
+        comments INTEGER,
+        status TEXT NOT NULL {STATUS}
+    ) {STRICT}
+    """,
+    """
+    INSERT INTO told SELECT story_id, comments, status FROM counts
+    WHERE poll_id = (
+        SELECT max(poll_id) FROM counts AS later
+        WHERE later.story_id = counts.story_id AND later.status = 'exact'
+    )
+    """,
+    # What is on each list now.
+    f"""
+    CREATE TABLE listed (
+        list TEXT NOT NULL,
+        story_id INTEGER NOT NULL {STORY},
+        rank INTEGER NOT NULL,
+        PRIMARY KEY (list, story_id)
+    ) {KEYED}
+    """,
+    # New comments that did not reach the reader yet, or a receiver of notices; the next run that
+    # tells comments tells them.
+    f"""
+    CREATE TABLE untold (
+        item_id INTEGER NOT NULL,
+        audience TEXT NOT NULL CHECK (audience IN ('reader', 'receivers')),
+        story_id INTEGER NOT NULL {STORY},
+        PRIMARY KEY (item_id, audience)
+    ) {KEYED}
+    """,
+    # Thresholds that stories reached, and when a receiver took that (none did where it is null).
+    f"""
+    CREATE TABLE notices (
+        story_id INTEGER NOT NULL {STORY},
+        threshold TEXT NOT NULL,
+        sent_at TEXT,
+        crossed_at TEXT NOT NULL,
+        comments INTEGER NOT NULL,
+        last_hour INTEGER,
+        PRIMARY KEY (story_id, threshold)
+    ) {KEYED}
+    """,
+    # The thresholds that runs have had: only a new one has what stands above it already.
+    f"CREATE TABLE thresholds (threshold TEXT PRIMARY KEY) {KEYED}",
+    # Each comment's way from live to dead or deleted, or back.
+    f"""
+    CREATE TABLE removals (
+        story_id INTEGER NOT NULL {STORY},
+        item_id INTEGER NOT NULL,
+        from_state TEXT NOT NULL,
+        to_state TEXT NOT NULL,
+        seen_at TEXT NOT NULL
+    ) {STRICT}
+    """,
+    "CREATE INDEX removals_story_id ON removals (story_id, item_id)",
+    """
+    CREATE TRIGGER items_state AFTER UPDATE OF state ON items
+    WHEN old.state <> new.state
+        AND old.state IN ('live', 'dead', 'deleted') AND new.state IN ('live', 'dead', 'deleted')
+    BEGIN
+        INSERT INTO removals VALUES (
+            new.story_id, new.item_id, old.state, new.state,
+            strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+        );
+    END
+    """,
+    "DROP VIEW latest_counts",
+    # Of a story that left the list the last row has no rank.
+    """
+    CREATE VIEW latest_counts AS
+    SELECT story_id, title, rank, comments, live, deleted, dead, missing, descendants,
+        counts.score, counts.status, started_at AS since, last_seen, url, state
+    FROM counts JOIN stories USING (story_id) JOIN polls USING (poll_id)
+    WHERE poll_id = (
+        SELECT max(poll_id) FROM counts AS later WHERE later.story_id = counts.story_id
+    )
+    """,
+    # The same in every poll: a row of `counts` holds until the next one of its story.
+    """
+    CREATE VIEW counts_by_poll AS
+    WITH spans AS (
+        SELECT counts.*, list, poll_id AS from_poll,
+            lead(poll_id) OVER (PARTITION BY list, story_id ORDER BY poll_id) AS to_poll
+        FROM counts JOIN polls USING (poll_id)
+    )
+    SELECT polls.poll_id, started_at, polls.list, story_id, title, rank, comments, live, deleted,
+        dead, missing, descendants, spans.score, spans.status
+    FROM polls JOIN spans ON spans.list = polls.list AND from_poll <= polls.poll_id
+        AND (to_poll IS NULL OR polls.poll_id < to_poll)
+        JOIN stories USING (story_id)
+    WHERE rank IS NOT NULL
+    """,
+    "DROP VIEW growing_now",
+    # "Now" is the last poll, so that an old file still says something; the last one by number,
+    # since a clock can have been wrong.
+    """
+    CREATE VIEW growing_now AS
+    SELECT items.story_id, title, count(*) AS last_hour,
+        (SELECT comments FROM latest_counts AS latest WHERE latest.story_id = items.story_id)
+            AS comments,
+        max(items.created_at) AS last_comment
+    FROM items JOIN stories USING (story_id)
+    WHERE items.created_at > strftime(
+        '%Y-%m-%dT%H:%M:%SZ',
+        (SELECT started_at FROM polls ORDER BY poll_id DESC LIMIT 1), '-1 hour')
+    GROUP BY items.story_id
+    ORDER BY last_hour DESC
+    """,
+    # How many comments of each thread were removed, and when.
+    """
+    CREATE VIEW removals_by_hour AS
+    SELECT story_id, title, strftime('%Y-%m-%dT%H:00:00Z', seen_at) AS hour,
+        sum(to_state = 'dead') AS died, sum(to_state = 'deleted') AS deleted,
+        sum(to_state = 'live') AS came_back
+    FROM removals JOIN stories USING (story_id)
+    GROUP BY story_id, hour
+    """,
+)
+
 # What brings a file from version N to N + 1; an empty file is version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, SECOND)
 VERSION = len(MIGRATIONS)

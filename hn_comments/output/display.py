@@ -1,7 +1,7 @@
 """
 What stands on stdout and stderr where they are terminals: chosen once, by the settings.
 
-`cli` asks this first, and writes the piped form of what gets no answer here. What draws is
+The printer asks this first, and writes the piped form of what gets no answer here. What draws is
 imported only where there is a terminal.
 """
 
@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import TextIO
 
 from ..errors import ScreenFailed
-from ..models import PollReport, Progress, Settings
+from ..models import PollReport, Progress
+from ..settings import Settings
 
 
 # A type checker takes this for typing.TYPE_CHECKING.
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from .live import LiveTable
     from .progress import ProgressLine
     from .terminal import Terminal
-
-# How log lines begin that say of every poll what a terminal's status line says of some.
-ROUTINE = ("Calculating comments", "Waiting for", "> Calculating comments")
 
 
 class Display:
@@ -103,9 +101,16 @@ class Display:
         """
         return "" if self._table is None else self._table.last_table()
 
+    @property
+    def routine(self) -> bool:
+        """
+        Whether stderr says when each poll begins and what it cost: a terminal has `status`.
+        """
+        return self.err is None or self.settings.verbose
+
     def filter(self, record: logging.LogRecord) -> bool:
         """
-        Return whether stderr is to show *record*: no routine, and nothing over the table.
+        Return whether stderr is to show *record*: nothing is written over the live table.
         """
         if self.err is None:
             return True
@@ -115,7 +120,7 @@ class Display:
             return False
         if self._progress is not None:
             self._progress.clear()
-        return self.settings.verbose or not record.getMessage().startswith(ROUTINE)
+        return True
 
     def restore(self) -> None:
         """

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from rich.text import Text
 
+from ..durations import describe_duration
 from ..models import Comment, Item, PostReport
+from ..plaintext import clean, fold, plain_text
 from .board import Board
 from .fitted import (
     FAILED,
@@ -21,8 +23,8 @@ from .fitted import (
     plural,
     title_of,
 )
-from .plaintext import clean, fold, plain_text
-from .progress import describe_seconds, progress_facts
+from .formats import format_age
+from .progress import progress_facts
 from .terminal import Terminal
 
 
@@ -196,12 +198,9 @@ def bars(hours: tuple[int, ...], cells: int, terminal: Terminal) -> str:
     size = -(-len(hours) // cells)
     # From the end, so that the hours of the last bar are whole.
     groups = [sum(hours[max(end - size, 0) : end]) for end in range(len(hours), 0, -size)]
-    levels = BARS if terminal.unicode else ASCII_BARS
-    highest = max(groups)
-    return "".join(
-        levels[-(-number * (len(levels) - 1) // highest)] if number else levels[0]
-        for number in reversed(groups)
-    )
+    levels, highest = BARS if terminal.unicode else ASCII_BARS, max(*groups, 1)
+    # Rounded up: an hour with one comment is seen beside any other.
+    return "".join(levels[-(-n * (len(levels) - 1) // highest)] for n in reversed(groups))
 
 
 def age(board: Board, story: PostReport) -> str:
@@ -221,8 +220,11 @@ def moment(when: float, now: float) -> str:
     """
     Return the time of day, or the day if that was long ago.
     """
-    local = datetime.fromtimestamp(when).astimezone()
-    return f"{local:%H:%M}" if now - when < 86400 else f"{local:%d %b}"
+    return f"{local(when):%H:%M}" if now - when < 86400 else f"{local(when):%d %b}"
+
+
+def local(when: float) -> datetime:
+    return datetime.fromtimestamp(when).astimezone()
 
 
 def draw_pane(board: Board, terminal: Terminal, *, width: int) -> Iterator[Text]:
@@ -247,9 +249,8 @@ def draw_comment(board: Board, comment: Comment, terminal: Terminal, width: int)
     """
     author, where = describe_comment(comment)
     to = f" {where.split(' on ')[0]}" if where.startswith("to ") else ""
-    written = comment.item.time
-    ago = f", {describe_seconds(board.clock() - written)} ago" if written else ""
-    yield cut(f"{author}{to}{ago}", "bold", terminal, width)
+    age = format_age(comment.item, local(board.clock()), short=True)
+    yield cut(f"{author}{to}{age}", "bold", terminal, width)
     for line in plain_text(comment.item.text or "", width - 2).split("\n"):
         # An address longer than a line is folded here: nothing may leave the pane.
         yield from (Text(f"  {piece}") for piece in fold(terminal.legible(line), width - 2))
@@ -279,9 +280,9 @@ def describe_poll(board: Board, width: int) -> str:
     if board.failing:
         facts.append(f"no answer since {moment(board.taken, now)}")
     elif board.report is not None:
-        facts.append(f"{datetime.fromtimestamp(board.taken).astimezone():%H:%M:%S}")
+        facts.append(f"{local(board.taken):%H:%M:%S}")
         if now - board.taken >= OLD:
-            facts.append(f"{describe_seconds(now - board.taken)} old")
+            facts.append(f"{describe_duration(now - board.taken, short=True)} old")
     if board.progress is not None:
         facts += progress_facts(board.progress)
     elif board.report is not None:
