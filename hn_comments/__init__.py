@@ -46,6 +46,7 @@ HNCommentsError             the base of all errors
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server has refused everything for a minute
     HistoryError            the history file cannot be used
+    ScreenFailed            the live table cannot be shown
     PollFailed              a poll had no result, or was cancelled by a failure
     TooManyErrors           too many polls in a row failed
 """
