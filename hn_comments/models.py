@@ -235,6 +235,10 @@ class Notice:
     comments: tuple[Comment, ...] = ()
 
 
+# The error of a poll that was stopped, by a signal or with the program.
+INTERRUPTED = "interrupted"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollReport:
     """

@@ -17,7 +17,7 @@ from .api import URLFetcher, parse_ids
 from .errors import HNCommentsError, MalformedItem, PollFailed
 from .events import WorldChanged
 from .memory import POST_MEMORY, Changes, Discussion, Memory, ask, find_changes, find_other_world
-from .models import Comment, Notice, PollReport, Progress
+from .models import INTERRUPTED, Comment, Notice, PollReport, Progress
 from .news import (
     Earlier,
     find_crossings,
@@ -98,7 +98,7 @@ class Poll:
     async def _run(self, publish: Callable[[PollReport], None]) -> PollReport:
         started = datetime.now(UTC)
         start = self.start = asyncio.get_running_loop().time()
-        error: str | None = "interrupted"
+        error: str | None = INTERRUPTED
         failed = False
         try:
             async with async_timeout.timeout(self.settings.poll_timeout):

@@ -506,6 +506,19 @@ async def test_the_command_ends_with_its_keys(keys: str, code: int) -> None:
         await eventually(lambda: user.read() is not None and "1 story" in user.received)
 
 
+async def test_who_quits_in_the_middle_of_a_poll_gets_no_error() -> None:
+    """What that poll had found is printed; it did not fail."""
+    async with Simulator(World(stories=2), latency=0.3) as simulator:
+        with pseudo_terminal() as (fd, program):
+            user = User(fd)
+            options = ("--api-url", simulator.url, "--limit", "2", "--period", "60")
+            async with running(program, *options) as process:
+                await eventually(user.sees("q quit"))
+                user.type("q")
+
+                assert await ended(process) == 0
+
+
 async def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() -> None:
     """What was on the screen is drawn anew."""
     with pseudo_terminal() as (fd, program):
