@@ -6,6 +6,7 @@ None of them shows a password: neither in its name nor in the reason why it took
 
 import asyncio
 import logging
+import sys
 import warnings
 from collections.abc import Iterable
 from typing import Protocol
@@ -68,9 +69,13 @@ class Address:
             known = self._apprise.add(url)
         if not known:
             raise BadReceiver(f"Apprise cannot use the address {self.name}")
+        # A chat that takes 2,000 characters would refuse a longer message again and again. Apprise
+        # could send it in pieces, but waits for seconds between them. Mail has no such limit.
+        limits = {service.body_maxlen for service in self._apprise}
+        self._room = min(limits - {apprise.NotifyBase.body_maxlen}, default=sys.maxsize)
 
     async def send(self, notice: Notice) -> None:
-        message = word(notice)
+        message = word(notice, room=self._room)
         try:
             async with asyncio.timeout(PATIENCE):
                 problem = await in_thread(lambda: self._send(message), name=f"to {self.name}")
