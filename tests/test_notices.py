@@ -202,6 +202,28 @@ async def test_failing_receiver_delays_nobody_and_gets_all_when_it_is_well() -> 
     assert ended.startswith(f"json://{second}/... takes notices again, after ")
 
 
+async def test_receivers_at_one_address_are_told_apart() -> None:
+    """One that takes all is no recovery of the other, which fails."""
+    good, bad, ear = Hook(), Hook(), Ear()
+    bad.status = 500
+
+    async def handle(request: web.Request) -> web.Response:
+        return await (good if request.path == "/good" else bad).handle(request)
+
+    both = Hook()
+    both.handle = handle  # type: ignore[method-assign]
+    async with serve(both) as address:
+        settings = Settings(notify=(f"json://{address}/bad", f"json://{address}/good"))
+        async with Notices(settings, Troubles(ear)) as notices:
+            notices.tell(notice())
+            await eventually(lambda: good.told and bad.tries)
+            notices.tell(notice())
+            await eventually(lambda: len(good.told) == 2 and bad.tries > 1)
+
+    (said,) = (said for said in ear.sentences() if not said.startswith("Post "))
+    assert said.startswith(f"Cannot tell json://{address}/... (1): ")
+
+
 async def test_hanging_receiver_delays_no_poll_and_the_end_only_so_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

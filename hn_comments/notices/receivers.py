@@ -8,6 +8,7 @@ import asyncio
 import logging
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -119,7 +120,20 @@ def make_receivers(settings: Settings) -> list[Receiver]:
     receivers: list[Receiver] = [Address(url) for url in settings.notify]
     if settings.notify_command is not None:
         receivers.append(Command(settings.notify_command))
+    number(receivers)
     return receivers
+
+
+def number(receivers: Iterable[Receiver]) -> None:
+    """
+    Give receivers of one name a number: nobody could tell their failures apart.
+    """
+    alike = Counter(receiver.name for receiver in receivers)
+    numbers: Counter[str] = Counter()
+    for receiver in receivers:
+        if alike[name := receiver.name] > 1:
+            numbers[name] += 1
+            receiver.name = f"{name} ({numbers[name]})"
 
 
 def secrets_of(url: str) -> Iterable[str]:
