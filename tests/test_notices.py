@@ -314,7 +314,7 @@ async def test_command_that_goes_wrong_says_why(
     patience = 200 * MS if reason and "did not end" in reason else DEADLINE
     monkeypatch.setattr("hn_comments.notices.command.PATIENCE", patience)
     monkeypatch.setattr("hn_comments.notices.command.GRACE", 200 * MS)
-    many = notice(*[SAMPLE] * 3000)
+    many = notice(*[replace(SAMPLE, story=number) for number in range(3000)])
     (receiver,) = make_receivers(Settings(notify_command=command))
 
     try:
