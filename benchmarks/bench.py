@@ -1,8 +1,8 @@
 """
 Measure hn-comments against a floor, the naive way and its peers, and print a table.
 
-`./run` sets up what this needs. Everything that a ratio compares is measured in the same
-run, in alternation; a figure is the median of the rounds, with their minimum and maximum.
+`./run` sets up the environments. The two sides of a ratio are measured in the same run, in
+alternation; a figure is the median of the rounds, with their minimum and maximum.
 """
 
 import argparse
@@ -28,12 +28,14 @@ from hn_comments.simulator.paths import answer
 
 
 HERE = Path(__file__).parent
-PYTHON = {name: HERE / ".venvs" / name / "bin" / "python" for name in ("plain", "speed", "peers")}
+PYTHON = {
+    name: str(HERE / ".venvs" / name / "bin" / "python") for name in ("plain", "speed", "peers")
+}
 
 CONNECTIONS = 100
 LATENCY = 0.05
 
-# Which environment each contestant runs in.
+# The contestants, each with its environment.
 CONTESTANTS = {
     "floor": ("floor", "plain"),
     "hn-comments": ("ours", "plain"),
@@ -70,7 +72,7 @@ http {{
 
 def generate(directory: Path, world: World, sizes: list[int]) -> None:
     """
-    Write the world as static files, and the paths that walks of so many stories get.
+    Write the world as static files, and for each of *sizes* the paths that a walk gets.
     """
     (directory / "v0" / "item").mkdir(parents=True)
     for item_id in world.items:
@@ -89,7 +91,7 @@ def generate(directory: Path, world: World, sizes: list[int]) -> None:
 
 def depth(world: World, stories: int) -> int:
     """
-    Return how many answers must follow one another to walk so many stories.
+    Return how many requests of a walk must follow one another.
     """
 
     def below(item_id: int) -> int:
@@ -102,7 +104,7 @@ def depth(world: World, stories: int) -> int:
 @contextmanager
 def nginx(directory: Path, port: int) -> Iterator[str]:
     """
-    Serve the directory; give the address without its last part.
+    Serve the directory; yield the address without the path of the API.
     """
     (directory / "tmp").mkdir()
     config = directory / "nginx.conf"
@@ -120,9 +122,9 @@ def nginx(directory: Path, port: int) -> Iterator[str]:
 
 def run(contestant: str, environment: str, url: str, stories: int, **extra: str) -> dict[str, Any]:
     """
-    Return what one run of a contestant prints.
+    Return the result of one run of a contestant.
     """
-    command = [PYTHON[environment], HERE / "contestants.py", contestant, url, str(stories)]
+    command = [PYTHON[environment], str(HERE / "contestants.py"), contestant, url, str(stories)]
     try:
         output = subprocess.run(
             command, capture_output=True, text=True, timeout=600, env={**os.environ, **extra}
@@ -154,7 +156,7 @@ def spread(values: list[float], form: str = "{:.2f}") -> str:
 
 def ratios(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], key: str) -> list[float]:
     """
-    Return how many times more the others need per fetch, round by round.
+    Return how many times more the others need for a fetch, round by round.
     """
     return [
         (their[key] / their["fetches"]) / (our[key] / our["fetches"])
@@ -204,7 +206,8 @@ def print_peers(url: str, stories: int) -> None:
             print(f"| {name} | {r['error']} | | | |")
         else:
             print(
-                f"| {name} | {r['fetches']} | {r['comments']} | {r['seconds']:.2f} | {r['cpu']:.2f} |"
+                f"| {name} | {r['fetches']} | {r['comments']} "
+                f"| {r['seconds']:.2f} | {r['cpu']:.2f} |"
             )
 
 
@@ -222,35 +225,9 @@ def print_growth(url: str, sizes: list[int]) -> None:
         )
 
 
-class WorldFetcher(URLFetcher):
-    def __init__(self, session: Session, world: World) -> None:
-        super().__init__(session)
-        self.world = world
-
-    async def fetch(self, path: str, *, failed: bool = False) -> Any:
-        self.fetch_counter += 1
-        return answer(self.world, path.removesuffix(".json"))
-
-
-def print_hours(stories: int) -> None:
-    print(f"\n### A simulated hour, {stories} stories watched, 9 new items a minute\n")
-    print("| period | polls | requests | full walks | times fewer | without --refresh |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    full_walk = asyncio.run(hour(3600, stories))
-    for period in (5, 60, 600):
-        polls = len(range(0, 3600, period))
-        requests = asyncio.run(hour(period, stories))
-        full = polls * full_walk
-        without = asyncio.run(hour(period, stories, refresh=10_000.0))
-        print(
-            f"| {period} s | {polls} | {requests} | {full} | {full / requests:.0f} "
-            f"| {full / without:.0f} |"
-        )
-
-
-async def hour(period: float, stories: int, refresh: float = 900.0) -> int:
+def print_warm(url: str, stories: int) -> None:
     """
-    Print what a run of the command costs that finds everything in its history file.
+    Print the cost of a run of the command that finds everything in its history file.
     """
     print(f"\n### A warm `--once --history`, {stories} stories\n")
     print("| run | fetches | CPU s, user + sys |")
@@ -331,7 +308,7 @@ def main() -> None:
         os.environ.update(BENCH_DIR=name, BENCH_PATHS=f"{name}/paths.json")
         with nginx(directory, args.port) as url:
             print_cold_walks(url, world, args.stories, args.rounds)
-            if PYTHON["peers"].exists():
+            if Path(PYTHON["peers"]).exists():
                 print_peers(url, min(10, args.stories))
             print_growth(url, sizes)
             print_warm(url, args.most)

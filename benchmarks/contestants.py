@@ -3,8 +3,8 @@ One contestant's walk of a front page, in a process of its own.
 
     python contestants.py NAME URL STORIES
 
-prints one line of JSON: fetches, comments (where it counts any), and the seconds of time
-and of CPU that the walk took, imports not included; or the error that ended it.
+prints one line of JSON: fetches, comments (if it counts them), and the walk's seconds and CPU
+seconds without imports; or the error that ended it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-# Requests in flight, for those who can be told.
+# Requests in flight, for contestants that have such a limit.
 CONNECTIONS = 100
 
 
@@ -37,7 +37,7 @@ def ours(url: str, stories: int) -> dict[str, Any]:
     from hn_comments.__main__ import main
 
     def run() -> dict[str, Any]:
-        # The command writes bytes, below the text of standard output.
+        # Bytes, because the command writes below the text layer of stdout.
         output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         with contextlib.redirect_stdout(output):
             main(
@@ -56,7 +56,7 @@ def ours(url: str, stories: int) -> dict[str, Any]:
 
 def floor(url: str, stories: int) -> dict[str, Any]:
     """
-    A bare aiohttp loop over the same URLs, known beforehand: what cannot be undercut.
+    A bare aiohttp loop over the same URLs, known beforehand: no walk can cost less.
     """
     import aiohttp
 
@@ -222,7 +222,7 @@ def resident_megabytes() -> float:
 
 
 def peak_megabytes() -> float:
-    # Not ru_maxrss: that is inherited from the process that started this one.
+    # Not ru_maxrss, which a process inherits from the one that started it.
     with open("/proc/self/status") as file:
         (line,) = (line for line in file if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1000
@@ -230,7 +230,7 @@ def peak_megabytes() -> float:
 
 def measure(walk: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """
-    Run *walk*, and add what it took.
+    Run *walk*, and add its seconds, its CPU and its memory.
     """
     start, cpu = time.perf_counter(), time.process_time()
     result = walk()
@@ -244,6 +244,6 @@ if __name__ == "__main__":
     name, url, stories = sys.argv[1:]
     try:
         result = globals()[name](url, int(stories))
-    except Exception as exc:  # noqa: BLE001 - whatever ends a contestant is a result
+    except Exception as exc:  # noqa: BLE001 - any error of a contestant is a result
         result = {"error": f"{type(exc).__name__}: {exc}"[:200]}
     print(json.dumps(result))

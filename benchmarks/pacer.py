@@ -4,10 +4,9 @@ Walk below limits of all kinds, and print how near the walk comes to the rate al
     python benchmarks/pacer.py              the table and the curve of docs/pacing.md
     python benchmarks/pacer.py --real       some rows of it against a real server
 
-The table is made in virtual time: an event loop whose clock jumps to the next timer, the
-fetcher and the pacer as they are, and a server with a latency of 50 ms, give or take 10, that
-exists only as the simulator's `Limit`. So hours of walking take a minute or two, and give
-the same figures each time.
+The table is made in virtual time, with the real fetcher and pacer: the clock of the event loop
+jumps to the next timer, and the server is the simulator's `Limit` with a latency of 50 ms,
+give or take 10. So hours of walking take a minute or two, and give the same figures each time.
 """
 
 import argparse
@@ -21,8 +20,8 @@ from typing import Any
 from yarl import URL
 
 from hn_comments import Session, Settings, URLFetcher
-from hn_comments.errors import BadStatus
 from hn_comments.api.session import retry_after
+from hn_comments.errors import BadStatus
 from hn_comments.simulator import Simulator, World
 from hn_comments.simulator.limit import Limit
 
@@ -36,7 +35,7 @@ RATES = (5, 20, 50, 100, 300)
 
 class Jumps(selectors.DefaultSelector):
     """
-    A selector that does not wait: the time it should have waited has passed.
+    A selector that does not wait, but moves its clock on by as much.
     """
 
     now = 0.0
@@ -70,7 +69,7 @@ class VirtualSession(Session):
 
 class Outcome:
     """
-    What walks of so many items came to.
+    The requests and refusals of walks of *items* items.
     """
 
     def __init__(self, session: Session, fetchers: list[URLFetcher], items: int) -> None:
@@ -83,7 +82,7 @@ class Outcome:
 
 async def walk(session: Session, items: int) -> URLFetcher:
     """
-    Fetch so many items at once, each of which must be there in the end.
+    Fetch *items* items at once; all must come in the end.
     """
     fetcher = URLFetcher(session)
     await asyncio.gather(*(fetcher.fetch("item/1.json") for _ in range(items)))
@@ -98,9 +97,9 @@ def virtually(
     changes: Iterable[tuple[float, float]] = (),
 ) -> tuple[Outcome, float]:
     """
-    Return what walks below one limit came to, and how many requests it would have allowed.
+    Return the outcome of walks below one limit, and how many requests it allowed meanwhile.
 
-    *changes* are times at which the rate becomes so many times what it was at first.
+    *changes* are times, each with the factor of the first rate that holds from then on.
     """
     jumps = Jumps()
     loop = asyncio.SelectorEventLoop(jumps)
@@ -145,7 +144,7 @@ KINDS: dict[str, Callable[[float, Callable[[], float]], dict[str, Any]]] = {
 
 def how_many(rate: float, kind: str) -> int:
     """
-    Return items enough for a minute at least, and for three windows.
+    Return a number of items for a minute at least, and for three windows.
     """
     return int(max(3000, (180 if kind == "window 60 s" else 60) * rate))
 
@@ -189,7 +188,7 @@ def print_changes() -> None:
 
 def print_curve(rate: float = 50.0, seconds: int = 90) -> None:
     """
-    Draw how many requests left in each second, below a limit that halves for half a minute.
+    Draw the requests of each second, below a limit that halves for half a minute.
     """
     sent = [0] * (seconds + 1)
     refused = [0] * (seconds + 1)
@@ -218,7 +217,7 @@ def print_curve(rate: float = 50.0, seconds: int = 90) -> None:
 
 async def really(rate: float, header: str, status: int) -> str:
     """
-    Walk the simulator below a limit, as any user would.
+    Walk the simulator below a limit, over real sockets.
     """
     world = World(stories=30)
     limit = Limit(rate, retry_after=header, status=status)

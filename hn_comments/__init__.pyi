@@ -2,10 +2,13 @@
 
 from .api.fetcher import URLFetcher as URLFetcher
 from .api.session import Session as Session
+from .comments import count as count
 from .comments import count_comments as count_comments
+from .comments import count_sync as count_sync
 from .engine import Control as Control
 from .engine import watch as watch
 from .errors import BadProxy as BadProxy
+from .errors import BadReceiver as BadReceiver
 from .errors import BadStatus as BadStatus
 from .errors import BodyTooLarge as BodyTooLarge
 from .errors import CertificateInvalid as CertificateInvalid
@@ -22,15 +25,28 @@ from .errors import PollFailed as PollFailed
 from .errors import ProxyFailed as ProxyFailed
 from .errors import RateLimited as RateLimited
 from .errors import RedirectRefused as RedirectRefused
+from .errors import ScreenFailed as ScreenFailed
 from .errors import StillUnreadable as StillUnreadable
 from .errors import TooManyErrors as TooManyErrors
+from .events import AlreadyAbove as AlreadyAbove
+from .events import Event as Event
+from .events import HistoryMoved as HistoryMoved
+from .events import MemoryDropped as MemoryDropped
+from .events import NotTold as NotTold
+from .events import PollBegan as PollBegan
+from .events import PollsLost as PollsLost
+from .events import TaskFailed as TaskFailed
+from .events import Trouble as Trouble
+from .events import WorldChanged as WorldChanged
 from .models import Comment as Comment
 from .models import Count as Count
+from .models import Crossing as Crossing
 from .models import Item as Item
+from .models import Notice as Notice
 from .models import PollReport as PollReport
 from .models import PostReport as PostReport
 from .models import Progress as Progress
-from .models import Settings as Settings
 from .settings import BadSetting as BadSetting
+from .settings import Settings as Settings
 
 __version__: str

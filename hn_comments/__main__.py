@@ -13,14 +13,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the command line *argv* and return its exit code.
     """
-    # Importing it takes a moment, in which there is nothing to clean up, and Python's own
-    # answer to Ctrl-C would be a traceback.
+    # Before the slow imports: there is nothing to clean up during them, and Python would
+    # answer Ctrl-C with a traceback.
     catch_signals(leave_at_once)
     open_closed_descriptors()
 
     from .command.options import parse_settings
 
-    # After --help there is nothing to run, and so no more to import.
+    # --help ends here, before aiohttp is imported.
     settings = parse_settings(argv)
 
     from .command.run import run

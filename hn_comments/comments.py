@@ -1,19 +1,20 @@
 """
 Count the comments below a post: recursive, and gathered level by level.
 
-The walk goes on through deleted and dead comments, which may have live replies. It does
-not believe what it is told: an id is followed once, a thread to `MAX_DEPTH` levels, and
-what cannot be read is named, never guessed.
+The walk goes on through deleted and dead comments, which may have live replies. It trusts no
+answer: an id is followed once, a thread to `MAX_DEPTH` levels, and a comment that cannot be
+read is named, never guessed.
 """
 
 import asyncio
 import logging
-import time
+from collections.abc import Sequence
 
-from .api import URLFetcher
+from .api import Session, URLFetcher
 from .errors import UNREADABLE, HNCommentsError, MalformedItem, NoSuchItem, StillUnreadable
-from .memory import MAX_NODES, MISSING, NOTHING, UNREAD, Discussion, Newcomers, Node, Tree
-from .models import Count, OnError
+from .memory import MAX_NODES, NOTHING, Discussion, Newcomers, SteadyClock
+from .models import Count, State
+from .settings import OnError, Settings
 from .tasks import MAX_TASKS, gather_or_stop
 
 
@@ -23,8 +24,8 @@ logger = logging.getLogger(__name__)
 # nested gathers some 500 deep overflows Python's stack.
 MAX_DEPTH = 256
 
-# Walks in a row over a tree that changes while it is walked: what moved is found by the
-# second, and the third is for what moved meanwhile.
+# Walks in a row over a tree that changes while it is walked: the second finds comments that
+# moved during the first, and the third those that moved during the second.
 MAX_WALKS = 3
 
 
@@ -42,15 +43,35 @@ async def count_comments(
         FetchError, MalformedItem: if the post, or with "cancel" any comment, is unreadable.
         FetchLimitExceeded, RateLimited: as `URLFetcher.fetch`.
     """
-    tree = Tree(post_id, clock=time.monotonic, newcomers=Newcomers())
-    return await count_discussion(fetcher, Discussion(tree), on_error=on_error)
+    discussion = Discussion(post_id, clock=SteadyClock(), newcomers=Newcomers())
+    return await count_discussion(fetcher, discussion, on_error=on_error)
+
+
+async def count(post_id: int, settings: Settings | None = None) -> Count:
+    """
+    Return how many comments there are below the item *post_id*: all of it in one call.
+
+    Raises:
+        As `count_comments`, and BadProxy, if the environment names a proxy that cannot be used.
+    """
+    settings = settings or Settings()
+    async with Session(settings) as session:
+        fetcher = URLFetcher(session, max_fetches=settings.max_fetches)
+        return await count_comments(fetcher, post_id, on_error=settings.on_error)
+
+
+def count_sync(post_id: int, settings: Settings | None = None) -> Count:
+    """
+    Do what `count` does, where no event loop runs.
+    """
+    return asyncio.run(count(post_id, settings))
 
 
 async def count_discussion(
     fetcher: URLFetcher, discussion: Discussion, *, on_error: OnError
 ) -> Count:
     """
-    Return how many comments there are, reading only what is unread or stale.
+    Return how many comments there are, reading only unread and stale nodes.
 
     Raises:
         NoSuchItem, FetchError, MalformedItem, FetchLimitExceeded, RateLimited: as
@@ -58,7 +79,7 @@ async def count_discussion(
     """
     for _ in range(MAX_WALKS):
         count = await Walk(fetcher, discussion, on_error=on_error).count()
-        # A comment found below another node than before has that one read again.
+        # Where a comment turned up below another parent, its old one is to be read again.
         if discussion.tree.settled or not count.exact:
             return count
     path = f"item/{discussion.post_id}.json"
@@ -70,7 +91,7 @@ async def count_discussion(
 
 class Walk:
     """
-    One walk over the tree of one post: what is known is believed, what is not is fetched.
+    One walk over the tree of one post, which fetches only unread and stale nodes.
     """
 
     def __init__(self, fetcher: URLFetcher, discussion: Discussion, *, on_error: OnError) -> None:
@@ -81,74 +102,73 @@ class Walk:
 
     async def count(self) -> Count:
         """
-        Count what is below the post.
+        Count all comments below the post.
         """
         post_id = self.tree.post_id
         try:
-            post = await self._read(post_id)
+            await self._read(post_id)
         except UNREADABLE as exc:
             self.discussion.fail(post_id, exc)
             raise
-        if post.own is MISSING:
+        if self.tree.post.state is State.MISSING:
             self.tree.mark_stale(post_id)
             raise NoSuchItem(post_id)
-        return await self._count_below(post_id, post, depth=1)
+        return await self._count_node(post_id, depth=0)
 
-    async def _count_subtree(self, item_id: int, depth: int) -> Count:
+    async def _count_comment(self, item_id: int, depth: int) -> Count:
         """
         Count the comment *item_id*, which is *depth* levels below the post, and all below it.
         """
         try:
-            node = await self._read(item_id)
+            await self._read(item_id)
         except UNREADABLE as exc:
             self.discussion.fail(item_id, exc)
             return self._give_up(item_id, exc)
-        if node.below is NOTHING:
-            return node.own
-        return Count.total([node.own, await self._count_below(item_id, node, depth + 1)])
+        return await self._count_node(item_id, depth)
 
-    async def _count_below(self, item_id: int, node: Node, depth: int) -> Count:
+    async def _count_node(self, item_id: int, depth: int) -> Count:
         """
-        Count the subtrees of the kids of a node, which are *depth* levels below the post.
-        """
-        if node.below is not None:
-            return node.below
-        if depth > MAX_DEPTH:
-            problem = f"its replies are more than {MAX_DEPTH} levels deep"
-            return self._refuse(item_id, problem)
-        counts = [self._refuse(item_id, self._why_not(kid)) for kid in node.unfollowed]
-        unknown = []
-        for kid in node.kids:
-            total = self.tree.total(kid)
-            if total is None:
-                unknown.append(kid)
-            else:
-                counts.append(total)
-        for start in range(0, len(unknown), MAX_TASKS):
-            counts += await gather_or_stop(
-                [
-                    asyncio.create_task(self._count_subtree(kid, depth))
-                    for kid in unknown[start : start + MAX_TASKS]
-                ]
-            )
-        self.tree.settle(item_id)
-        return Count.total(counts)
-
-    async def _read(self, item_id: int) -> Node:
-        """
-        Return what is known of a node, fetching it if that is nothing, or stale.
+        Count a node that was read, *depth* levels below the post, and all below it.
         """
         node = self.tree.nodes.get(item_id)
         if node is None:
-            return Node(parent=0, own=NOTHING, below=NOTHING)
-        if node.stale:
-            if (reason := self.discussion.failure(item_id)) is not None:
-                raise StillUnreadable(reason)
-            failed = item_id in self.discussion.failures
-            item = await self.fetcher.fetch_item(item_id, failed=failed)
-            logger.debug("Item %d has %d kids", item_id, len(item.kids) if item else 0)
-            self.discussion.put(item_id, item)
-        return node
+            return NOTHING  # It was dropped while it was read.
+        if node.total is not None:
+            return node.total
+        counts = [self.tree.own(item_id)]
+        if depth == MAX_DEPTH:
+            problem = f"its replies are more than {MAX_DEPTH} levels deep"
+            return Count.total([*counts, self._refuse(item_id, problem)])
+        counts += [self._refuse(item_id, self._why_not(kid)) for kid in node.unfollowed]
+        counts += await self._count_kids(node.kids, depth + 1)
+        self.tree.settle(item_id)
+        return Count.total(counts)
+
+    async def _count_kids(self, kids: Sequence[int], depth: int) -> list[Count]:
+        """
+        Count comments with the same parent: the known ones at once, the others all together.
+        """
+        counts = {kid: self.tree.total(kid) for kid in kids}
+        unknown = [kid for kid, count in counts.items() if count is None]
+        for start in range(0, len(unknown), MAX_TASKS):
+            part = unknown[start : start + MAX_TASKS]
+            tasks = [asyncio.create_task(self._count_comment(kid, depth)) for kid in part]
+            counts.update(zip(part, await gather_or_stop(tasks), strict=True))
+        return [count for count in counts.values() if count is not None]
+
+    async def _read(self, item_id: int) -> None:
+        """
+        Fetch a node if nothing is known of it, or if it is stale.
+        """
+        node = self.tree.nodes.get(item_id)
+        if node is None or not node.stale:
+            return
+        if (reason := self.discussion.failure(item_id)) is not None:
+            raise StillUnreadable(reason)
+        failed = item_id in self.discussion.failures
+        item = await self.fetcher.fetch_item(item_id, failed=failed)
+        logger.debug("Item %d has %d kids", item_id, len(item.kids) if item else 0)
+        self.discussion.put(item_id, item)
 
     def _why_not(self, kid: int) -> str:
         """
@@ -160,7 +180,7 @@ class Walk:
 
     def _refuse(self, item_id: int, problem: str) -> Count:
         """
-        Count a part of the tree as unread, because the API contradicts itself; or raise that.
+        Return a count of one unread subtree, for a *problem* of the API's; or raise it.
         """
         exc = MalformedItem(f"item/{item_id}.json", problem)
         if self.on_error == "cancel":
@@ -170,13 +190,12 @@ class Walk:
 
     def _give_up(self, item_id: int, exc: HNCommentsError) -> Count:
         """
-        Count what is remembered of a subtree that cannot be read; or raise *exc* instead.
+        Return the remembered part of a subtree that cannot be read; or raise *exc*.
         """
         if self.on_error == "cancel":
             raise exc
         logger.debug("Not counted: %s", exc)
         unread = Count(unread=1, reason=str(exc))
-        node = self.tree.nodes.get(item_id)
-        if node is None or node.own is UNREAD:
+        if item_id not in self.tree.nodes:
             return unread
         return Count.total([self.tree.tally(item_id), unread])

@@ -13,17 +13,19 @@ HNCommentsError
         RedirectRefused     ... but a redirect to another host, or in a circle
         ProxyFailed         ... because the proxy would not pass it on (transient unless 407)
     MalformedItem           JSON, but not a usable item
-    StillUnreadable         an item failed again and again; this time it was not asked for
+    StillUnreadable         an item failed in earlier polls; this one did not ask for it
     NoSuchItem              the post to count is `null`
     BadProxy                the environment names a proxy that cannot be used
+    BadReceiver             a receiver of notices cannot be used
     FetchLimitExceeded      the poll has used up its requests
-    RateLimited             the server goes on asking us to wait
+    RateLimited             the server has refused everything for a minute
     HistoryError            the history file cannot be used
-    PollFailed              a poll found out nothing, or was cancelled by a failure
+    ScreenFailed            the live table cannot be shown
+    PollFailed              a poll had no result, or was cancelled by a failure
     TooManyErrors           too many polls in a row failed
 """
 
-# Characters of what a stranger said that go into an error: enough for a sentence of theirs.
+# Characters of a foreign message that an error quotes: enough for one sentence.
 MAX_QUOTED = 160
 
 
@@ -31,7 +33,7 @@ def quote(text: str) -> str:
     """
     Return *text* from the network or the system as one short line.
     """
-    # What is thrown away later need not be looked at.
+    # Cut before splitting: a foreign message can have megabytes.
     line = " ".join(text[: 4 * MAX_QUOTED].split())
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
     return line if len(line) <= MAX_QUOTED else f"{line[: MAX_QUOTED - 3]}..."
@@ -39,7 +41,7 @@ def quote(text: str) -> str:
 
 class HNCommentsError(Exception):
     """
-    The base of them all.
+    The base of all errors.
     """
 
 
@@ -94,14 +96,14 @@ class BadStatus(FetchError):
     @property
     def asks_to_wait(self) -> bool:
         """
-        Whether the server says "too many requests", rather than "it broke".
+        Whether the server says "too many requests", not "something broke".
         """
         return self.status in {420, 429} or (self.status == 503 and self.retry_after is not None)
 
     @property
     def is_overload(self) -> bool:
         """
-        Whether it may be the number of requests that broke it, too: a 503 says no more.
+        Whether too many requests may be the cause: a 503 without Retry-After does not say.
         """
         return self.asks_to_wait or self.status == 503
 
@@ -149,7 +151,7 @@ class ProxyFailed(FetchError):
 
 class MalformedItem(HNCommentsError):
     """
-    What the API answered for *path* is JSON, but breaks the API's own rules.
+    The answer for *path* is JSON, but breaks the API's own rules.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -175,19 +177,26 @@ class NoSuchItem(HNCommentsError):
 
     def __init__(self, item_id: int) -> None:
         self.item_id = item_id
-        super().__init__(f"item/{item_id}.json: the answer is null (no such item, or not now)")
+        problem = "the answer is null (no such item, or not readable now)"
+        super().__init__(f"item/{item_id}.json: {problem}")
 
 
 class BadProxy(HNCommentsError):
     """
-    The environment wants us to use *proxy*, which is not the address of an HTTP proxy.
+    The environment names *proxy*, which is not the address of an HTTP proxy.
     """
 
     def __init__(self, proxy: str) -> None:
         self.proxy = proxy
-        # Not the password, wherever it stands.
+        # Without a password, which can stand anywhere before the last @.
         shown = f"...@{proxy.rpartition('@')[2]}" if "@" in proxy else proxy
         super().__init__(f"the proxy {quote(shown)!r} in the environment is not an http:// address")
+
+
+class BadReceiver(HNCommentsError):
+    """
+    A receiver of notices that the settings name cannot be used.
+    """
 
 
 class FetchLimitExceeded(HNCommentsError):
@@ -202,7 +211,7 @@ class FetchLimitExceeded(HNCommentsError):
 
 class RateLimited(HNCommentsError):
     """
-    For a minute the server refused whatever we asked: leave it alone.
+    The server has refused every request for a minute; the last answer was *refusal*.
     """
 
     def __init__(self, refusal: BadStatus) -> None:
@@ -225,9 +234,22 @@ class HistoryError(HNCommentsError):
         return f"the history file {self.path!r} {self.problem}: {self.advice}"
 
 
+class ScreenFailed(HNCommentsError):
+    """
+    The live table cannot be shown, or broke, for this *problem*.
+    """
+
+    def __init__(self, problem: str) -> None:
+        self.problem = quote(problem)
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        return f"cannot show the live table: {self.problem}"
+
+
 class PollFailed(HNCommentsError):
     """
-    A poll could not say anything, or was cancelled by the first failure.
+    A poll had no result, or was cancelled by the first failure.
     """
 
 
@@ -241,5 +263,5 @@ class TooManyErrors(HNCommentsError):
         super().__init__(f"{len(messages)} failed polls in a row, the last: {messages[-1]}")
 
 
-# What makes one item unreadable, and leaves the rest of a poll as it is.
+# Errors that make one item unreadable; the rest of the poll goes on.
 UNREADABLE = (FetchError, MalformedItem, FetchLimitExceeded, StillUnreadable)

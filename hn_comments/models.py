@@ -3,76 +3,28 @@ The values that travel between the modules. All are frozen; behaviour is elsewhe
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Literal, Self
 
-from .settings import API_URL, check_together, check_values
+from .plaintext import plain_text
 
 
 Status = Literal["exact", "partial", "failed"]
-OnError = Literal["partial", "cancel"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class State(Enum):
     """
-    What the user asked for. Durations are in seconds; None means no limit.
-
-    Raises:
-        BadSetting: a ValueError, for a value out of range or of a wrong type, and for
-            settings that contradict each other.
+    What is known of an item, by the names that the history file has for it.
     """
 
-    posts: tuple[int, ...] = ()
-    stories: str = "top"
-    limit: int = 5
-    follow: float = 0.0
-
-    period: float = 5.0
-    polls: int | None = None
-    max_running: int = 2
-    poll_timeout: float | None = None
-
-    api_url: str = API_URL
-    demo: bool = False
-    connections: int = 100
-    fetch_timeout: float = 10.0
-    retries: int = 3
-    max_fetches: int | None = None
-    full_walk: bool = False
-    refresh: float = 86400.0
-
-    on_error: OnError = "partial"
-    max_errors: int = 3
-
-    format: Literal["text", "json", "csv"] = "text"
-    output: str | None = None
-    changes_only: bool = False
-    comments: bool = False
-    live: bool = False
-    quiet: bool = False
-    verbose: bool = False
-
-    history: str | None = None
-
-    def __post_init__(self) -> None:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        check_values(values)
-        check_together(
-            {
-                field.name: values[field.name]
-                for field in fields(self)
-                if values[field.name] != field.default
-            }
-        )
-
-    @property
-    def list_name(self) -> str:
-        """
-        What the posts are taken from: a story list, or "posts" named by the user.
-        """
-        return "posts" if self.posts else self.stories
+    UNREAD = "unread"
+    LIVE = "live"
+    DELETED = "deleted"
+    DEAD = "dead"
+    # The API answers `null`.
+    MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +48,25 @@ class Item:
     url: str | None = None
     score: int | None = None
     descendants: int | None = None
+
+    def is_by(self, by: str | None, time: int | None) -> bool:
+        """
+        Return whether this can be the item that was by this author, at this time.
+
+        Neither ever changes (https://github.com/HackerNews/API), but a deleted item has no author.
+        """
+        return (time in {None, self.time} or self.time is None) and (
+            by in {None, self.by} or self.by is None
+        )
+
+    @property
+    def state(self) -> State:
+        """
+        Whether it is live. One that is both deleted and dead is deleted.
+        """
+        if self.deleted:
+            return State.DELETED
+        return State.DEAD if self.dead else State.LIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +128,12 @@ class PostReport:
     """
     What one poll found out about one post. *count* is None where the post was unreadable.
 
-    *rank* is None for a post that has left the list. *disputed* says that Hacker News' own
-    number differs from an exact count, and that this is not just a moment's delay.
-    *last_hour* is how many of the comments were written in the hour before the poll, *hours*
-    how many in each hour since the post was (the last 48 at most, the newest last; only with
-    `Settings.live`).
+    *rank* is None for a post that has left the list. *new* is counted from what was last told;
+    *shown* says whether this is told, and not left out as the settings ask. *disputed* says that
+    Hacker News' own number differs from an exact count, and that this is not just a moment's
+    delay. *last_hour* is how many of the comments were written in the hour before the poll,
+    *hours* how many in each hour since the post was (the last 48 at most, the newest last; only
+    with `Settings.live`).
     """
 
     rank: int | None
@@ -170,6 +142,7 @@ class PostReport:
     count: Count | None
     new: int | None
     error: str | None
+    shown: bool = True
     disputed: bool = False
     last_hour: int | None = None
     hours: tuple[int, ...] = ()
@@ -181,6 +154,24 @@ class PostReport:
         return "exact" if self.count.exact else "partial"
 
     @property
+    def unfinished(self) -> bool:
+        return self.count is None and self.error is None
+
+    @property
+    def exact_comments(self) -> int | None:
+        """
+        How many comments there are, if that is known exactly.
+        """
+        return self.count.comments if self.count and self.count.exact else None
+
+    @property
+    def state(self) -> State | None:
+        """
+        What the post itself is: live, dead or deleted; None if it could never be read.
+        """
+        return self.item.state if self.item else None
+
+    @property
     def link(self) -> str:
         return link(self.id)
 
@@ -190,17 +181,62 @@ class Comment:
     """
     A comment that is new since the last poll: the *item*, and where it was written.
 
-    *story* is the post that was polled, *parent_by* who wrote what this is a reply to.
+    *story* is the post that was polled, *title* its title as HTML. *parent_by* wrote the comment
+    that this replies to, and *parent_text* is the first line of that, where it is known.
     """
 
     item: Item
     story: int
     title: str | None
     parent_by: str | None
+    parent_text: str | None = None
 
     @property
     def link(self) -> str:
         return link(self.item.id)
+
+    @property
+    def text(self) -> str:
+        """
+        What it says, as plain text with a blank line between paragraphs.
+        """
+        return plain_text(self.item.text or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """
+    A post that reached a *threshold*: "300" comments, or "60/h", so many in an hour.
+
+    *comments* and *last_hour* are what was counted then, *title* is HTML.
+    """
+
+    story: int
+    title: str | None
+    threshold: str
+    comments: int
+    last_hour: int | None
+
+    @property
+    def link(self) -> str:
+        return link(self.story)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """
+    What one poll has for those who want to be told: thresholds that were reached, and comments.
+
+    *time* is when the poll started, in UTC.
+    """
+
+    time: datetime
+    crossings: tuple[Crossing, ...] = ()
+    comments: tuple[Comment, ...] = ()
+
+
+# The error of a poll that was stopped, by a signal or with the program.
+INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +248,9 @@ class PollReport:
     program started. *mode* says whether everything was read or only what changed, *changed*
     how many comments are new or changed, *drift* by how many comments the posts that were
     walked again differed from what was remembered, *refused* how many requests the server
-    refused. *comments* are the new ones, oldest first, if the settings ask for them. *error*
-    says why the poll failed or ended early.
+    refused. *comments* are the new ones, oldest first, if the settings ask for them, and
+    *crossings* the posts that reached a threshold of theirs. *error* says why the poll failed or
+    ended early.
     """
 
     poll: int
@@ -231,6 +268,7 @@ class PollReport:
     error: str | None
     refused: int = 0
     comments: tuple[Comment, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -238,6 +276,13 @@ class PollReport:
         if self.failed or found == {"failed"}:
             return "failed"
         return "exact" if self.error is None and found <= {"exact"} else "partial"
+
+    @property
+    def news(self) -> int:
+        """
+        How many counts and comments there are in it that were not told before.
+        """
+        return sum(story.shown and story.new != 0 for story in self.stories) + len(self.comments)
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -256,8 +301,9 @@ class Progress:
     """
     How far a poll that still runs has come.
 
-    *expected* is how many comments the posts say they have, as far as they were read yet;
-    None where none said so. *seconds* is how long the poll has been at it.
+    *comments* is how many need not be read (any more), *expected* how many there are in all,
+    *seconds* how long the poll has been at it, *seconds_left* how long it takes from here, None
+    where that cannot be said. *stories* are the posts that were read; some are unfinished.
     """
 
     poll: int
@@ -267,6 +313,8 @@ class Progress:
     expected: int | None
     fetches: int
     seconds: float
+    seconds_left: float | None = None
+    stories: tuple[PostReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from typing import Any
 import async_timeout
 
 from .errors import TooManyErrors
-from .models import PollError, Settings
+from .events import PollBegan, Troubles
+from .models import PollError
+from .settings import Settings
 from .tasks import stop_tasks
 
 
@@ -21,88 +23,21 @@ logger = logging.getLogger(__name__)
 # Called with the poll's number and the ticks skipped so far; raises if the poll failed.
 PollFunction = Callable[[int, int], Coroutine[Any, Any, None]]
 
-# Errors kept where any number of them is allowed (--max-errors 0).
+# Failed polls in a row that end the program if the user names no number: a wrong address should
+# say so and end. After a first success failures are weather, and an endless run goes on.
+DEFAULT_MAX_ERRORS = 3
+
+# Errors kept where any number of them is allowed.
 MAX_ERRORS_KEPT = 100
 
 # Failed polls in a row after which the next ones come at growing distances, and the seconds
-# between two at most: what broke for a moment is seen soon, what is down is left alone.
-PROMPT, MAX_DISTANCE = 2, 300.0
+# between two at most: a short failure is seen to be over soon, a server that is down is left
+# alone, and nobody oversleeps its return.
+PROMPT, MAX_DISTANCE = 2, 60.0
 
 # Seconds without a skipped tick after which polls are on time again. A server that is a
 # little too slow for the period has a tick skipped now and then, and that is one trouble.
 CALM = 300.0
-
-
-class Outage:
-    """
-    Failed polls in a row: the first is said, the others are counted, and the end is said.
-    """
-
-    def __init__(self) -> None:
-        self.polls = 0
-        self._since = 0.0
-
-    @property
-    def level(self) -> int:
-        """
-        How loud what is said of every poll may be: while polls fail, it is no news.
-        """
-        return logging.DEBUG if self.polls else logging.INFO
-
-    def go_on(self, poll: str, exc: BaseException) -> None:
-        """
-        Note one more failure.
-        """
-        level = logging.DEBUG if self.polls else logging.ERROR
-        logger.log(level, "%s failed: %s", poll.capitalize(), exc)
-        if not self.polls:
-            self._since = asyncio.get_running_loop().time()
-        self.polls += 1
-
-    def end(self) -> None:
-        """
-        Note a poll that did not fail.
-        """
-        if self.polls:
-            seconds = asyncio.get_running_loop().time() - self._since
-            polls = f"{self.polls} failed poll{'s' if self.polls > 1 else ''}"
-            logger.warning("The API answers again, after %s in %s", polls, describe(seconds))
-        self.polls = 0
-
-    def distance(self, period: float) -> int:
-        """
-        Return how many ticks the next poll starts after the last one.
-        """
-        # Not for longer than that, however often it failed: 2**1000 is no float.
-        growth = min(max(self.polls - PROMPT, 0), 64)
-        return int(max(1, min(2**growth, MAX_DISTANCE // period)))
-
-
-class Skips:
-    """
-    Ticks without a poll: the first is said, the others are counted, and the end is said.
-    """
-
-    def __init__(self) -> None:
-        self.total = 0
-        self._last: float | None = None
-
-    def add(self, ticks: int, why: str) -> None:
-        """
-        Note ticks that had to be skipped.
-        """
-        self.total += ticks
-        level = logging.WARNING if self._last is None else logging.DEBUG
-        logger.log(level, "Skipped a poll, %s (%d skipped so far)", why, self.total)
-        self._last = asyncio.get_running_loop().time()
-
-    def calm_down(self) -> None:
-        """
-        Note a tick that had its poll.
-        """
-        if self._last is not None and asyncio.get_running_loop().time() - self._last >= CALM:
-            logger.warning("Polls start on time again (%d skipped so far)", self.total)
-            self._last = None
 
 
 class Poller:
@@ -110,13 +45,22 @@ class Poller:
     Polls on a fixed grid: start to start, without drift, however long a poll takes.
     """
 
-    def __init__(self, poll: PollFunction, settings: Settings) -> None:
+    def __init__(
+        self, poll: PollFunction, settings: Settings, troubles: Troubles | None = None
+    ) -> None:
         self.poll = poll
         self.settings = settings
+        self.troubles = troubles or Troubles()
         self.errors: list[PollError] = []
         self.running: set[asyncio.Task[None]] = set()
-        self.outage = Outage()
-        self._skips = Skips()
+        # Ticks that had no poll, although there should have been one.
+        self.skipped = 0
+        # When the first tick was, by the loop's clock, and which one had the last poll.
+        self._start = 0.0
+        self._last_tick = -1
+        # Failed polls in a row of this run, and whether one succeeded.
+        self._failures = 0
+        self._succeeded = False
         self._all_launched = False
         self._over = asyncio.Event()
 
@@ -141,13 +85,6 @@ class Poller:
         if self._too_many_errors:
             raise TooManyErrors([error.message for error in self.errors])
 
-    @property
-    def skipped(self) -> int:
-        """
-        Ticks that had no poll, although there should have been one.
-        """
-        return self._skips.total
-
     async def _launch_polls(self) -> None:
         """
         Launch a poll at each tick, until there were enough or it is over.
@@ -156,44 +93,49 @@ class Poller:
         """
         loop = asyncio.get_running_loop()
         period = self.settings.period
-        start = loop.time()
-        tick = number = due = 0
+        self._start = loop.time()
+        tick = number = 0
         while not self._over.is_set():
-            if tick >= due and self._is_free:
+            if tick >= self._due_tick(self._failures) and self._is_free:
                 number += 1
+                self._last_tick = tick
                 self._launch(number)
                 if self._all_launched:
                     return
-                last = tick
-            elif not self.outage.polls:
-                self._skips.add(1, f"{len(self.running)} polls are still running")
-            # Whoever runs may end what makes us wait.
-            tick = tick + 1 if self.running else max(tick + 1, due)
-            await self._wait_until(start + tick * period)
-            missed = int((loop.time() - start) / period) - tick
+            else:
+                self._skip(1, f"{len(self.running)} polls are still running")
+            # A poll that runs may succeed, and then the next tick has one again.
+            tick = tick + 1 if self.running else max(tick + 1, self._due_tick(self._failures))
+            await self._wait_until(self._start + tick * period)
+            missed = int((loop.time() - self._start) / period) - tick
             if missed > 0:
                 tick += missed
-                if not self.outage.polls:
-                    self._skips.add(missed, "the program was held up")
-            due = last + self.outage.distance(period)
-
-    @property
-    def _is_free(self) -> bool:
-        """
-        Whether one more poll may run.
-        """
-        return len(self.running) < (1 if self.outage.polls else self.settings.max_running)
+                self._skip(missed, "the program was held up")
 
     def _launch(self, number: int) -> None:
         self._all_launched = number == self.settings.polls
-        if not self.outage.polls:
-            self._skips.calm_down()
-        # What the poll does is its owner's business; calling it may already print.
+        if not self._failures:
+            self.troubles.end("ticks", calm=CALM)
+        self.troubles.tell(
+            PollBegan(
+                poll=number,
+                list=self.settings.list_name,
+                posts=len(self.settings.posts) or self.settings.limit,
+                wait=None if self._all_launched else self.settings.period,
+                failures=self.troubles.count("polls"),
+            )
+        )
         task = asyncio.create_task(self.poll(number, self.skipped), name=f"poll {number}")
         self.running.add(task)
         task.add_done_callback(self._record_outcome)
-        if not self._all_launched:
-            logger.log(self.outage.level, "Waiting for %g seconds...", self.settings.period)
+
+    def _skip(self, ticks: int, reason: str) -> None:
+        """
+        Count ticks that have no poll; while polls fail, that is as it should be.
+        """
+        if not self._failures:
+            self.skipped += ticks
+            self.troubles.note("ticks", reason)
 
     def _record_outcome(self, task: asyncio.Task[None]) -> None:
         """
@@ -204,19 +146,56 @@ class Poller:
         if task.cancelled():
             logger.debug("%s was cancelled", task.get_name())
         elif (exc := task.exception()) is not None:
-            self.outage.go_on(task.get_name(), exc)
             # The text alone: an exception would keep its frames and all they hold.
             self.errors.append(PollError(task.get_name(), str(exc)))
-            del self.errors[: -(self.settings.max_errors or MAX_ERRORS_KEPT)]
+            del self.errors[: -(self._max_errors or MAX_ERRORS_KEPT)]
+            self._failures += 1
+            self.troubles.note("polls", str(exc), poll=task.get_name(), next_in=self._next_in())
         else:
-            self.outage.end()
+            self._succeeded, self._failures = True, 0
             self.errors.clear()
+            self.troubles.end("polls")
         if self._too_many_errors or (self._all_launched and not self.running):
             self._over.set()
 
     @property
+    def _is_free(self) -> bool:
+        """
+        Whether one more poll may run.
+        """
+        return len(self.running) < (1 if self._failures else self.settings.max_running)
+
+    @property
+    def _max_errors(self) -> int:
+        """
+        Failed polls in a row that end the program; 0 for no number of them.
+        """
+        if self.settings.max_errors is not None:
+            return self.settings.max_errors
+        return 0 if self._succeeded and self.settings.polls is None else DEFAULT_MAX_ERRORS
+
+    @property
     def _too_many_errors(self) -> bool:
-        return 0 < self.settings.max_errors <= len(self.errors)
+        return 0 < self._max_errors <= len(self.errors)
+
+    def _due_tick(self, failures: int) -> int:
+        """
+        Return which tick is to have the next poll, after so many failed polls in a row.
+        """
+        # The growth ends somewhere: 2**1000 is no float.
+        growth = min(max(failures - PROMPT, 0), 64)
+        distance = max(1, min(2**growth, MAX_DISTANCE // self.settings.period))
+        return self._last_tick + int(distance)
+
+    def _next_in(self) -> float | None:
+        """
+        Return the seconds until the next poll, when one has just failed; None if there is none.
+        """
+        if self._too_many_errors or self._all_launched:
+            return None
+        period, passed = self.settings.period, asyncio.get_running_loop().time() - self._start
+        tick = max(self._due_tick(self._failures), int(passed / period) + 1)
+        return tick * period - passed
 
     async def _wait_until(self, deadline: float) -> None:
         """
@@ -227,13 +206,3 @@ class Poller:
                 await self._over.wait()
         except TimeoutError:
             pass
-
-
-def describe(seconds: float) -> str:
-    """
-    Return a length of time as it is said: "1 second", "4 minutes", "30 hours".
-    """
-    for size, name in ((3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name}"
-    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"

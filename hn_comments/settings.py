@@ -1,54 +1,50 @@
 """
-What each setting may be, and which make no sense together.
+What can be asked for: one table of all settings, and which of them make no sense together.
 
-`models.Settings` asks here whenever one is made, so each range stands in one place; the
-command line only says the same in its own words. This module imports nothing of ours.
+The checks, the command line with its help, and the table in docs/library.md are made from the
+fields of `Settings`: whoever adds one adds its line here, and the code that obeys it.
 """
 
-import ipaddress
-import re
-from collections.abc import Callable, Mapping
-from typing import TypeGuard
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args
+
+from .kinds import (
+    ADDRESS,
+    API_URL,
+    COMMAND,
+    DURATION,
+    DURATION_OR_0,
+    FILE,
+    FLAG,
+    POSTS,
+    SECRET,
+    THRESHOLD,
+    Kind,
+    many,
+    one_of,
+    optional,
+    whole,
+)
 
 
-# The official API; https://github.com/HackerNews/API documents it.
-API_URL = "https://hacker-news.firebaseio.com/v0"
+T = TypeVar("T")
 
-# The story lists the API offers, by the names of the --stories option.
+OnError = Literal["partial", "cancel"]
+Format = Literal["text", "json", "csv"]
+
+# The story lists the API offers.
 STORY_LISTS = ("top", "new", "best", "ask", "show", "job")
-
-FORMATS = ("text", "json", "csv")
-ERROR_POLICIES = ("partial", "cancel")
-
-# Seconds of any duration at most: a year. Event loops cannot wait for ever.
-MAX_DURATION = 365 * 24 * 3600
 
 # Story ids in a list of the API at most.
 MAX_LIMIT = 500
 
+# Comments that are shown at the start at most: what a screen can scroll back.
+MAX_LAST = 1000
+
 # Upper bounds that only a slip of the finger exceeds.
 MAX_CONNECTIONS = 1000
 MAX_RETRIES = 20
-MAX_NUMBER = 10**9
-
-# Item ids have 8 digits today; more than 18 are no number that others can read.
-MAX_ID = 10**18
-
-# Characters of a wrong value that are shown.
-MAX_SHOWN = 60
-
-# An address that every program reads alike: stricter than urllib or yarl, which disagree.
-# Neither pattern is compiled before it is needed: --help would wait for that.
-ADDRESS = (
-    r"(?ai:https?://(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[a-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?"
-    r"(?:/(?:[a-z0-9._~!$&'()*+,;=:/-]|%[0-9a-f]{2})*)?)"
-)
-
-# A label of a host name (RFC 1123, and the underscores of container networks).
-LABEL = "(?ai:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)"
-
-# Returns what is wrong with a value, as in "must be a number, not 'x'", or None.
-Check = Callable[[object], str | None]
 
 
 class BadSetting(ValueError):
@@ -65,16 +61,225 @@ class BadSetting(ValueError):
         return f"`{self.field}` {self.problem}"
 
 
-def check_values(settings: Mapping[str, object]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
     """
-    Refuse the first of the *settings* that is not what it may be.
+    What there is to know of a setting: its *default*, what it may be, and what it *does*.
+
+    On the command line a *letter* is its short form, and a *group* begins with it in the help.
+    """
+
+    default: Any
+    kind: Kind
+    does: str
+    letter: str | None
+    group: str | None
+
+
+def setting(
+    default: T, kind: Kind, does: str, *, letter: str | None = None, group: str | None = None
+) -> T:
+    """
+    Return the field of a setting, as `Option` explains it.
+    """
+    option = Option(default=default, kind=kind, does=does, letter=letter, group=group)
+    # A password is not shown where somebody prints the settings.
+    shown = "password" not in kind.what
+    return field(default=default, repr=shown, metadata={"option": option})
+
+
+def flag(does: str, *, letter: str | None = None, group: str | None = None) -> bool:
+    """
+    Return the field of a setting that is off unless asked for.
+    """
+    return setting(default=False, kind=FLAG, does=does, letter=letter, group=group)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    What the user asked for. Durations are in seconds; None means no limit.
 
     Raises:
-        BadSetting: with what it may be.
+        BadSetting: a ValueError, for a value out of range or of a wrong type, and for
+            settings that contradict each other.
     """
-    for name, value in settings.items():
-        if problem := CHECKS[name](value):
-            raise BadSetting(name, problem)
+
+    posts: tuple[int, ...] = setting(
+        (), POSTS, "watch this item, named by its id or URL; without one, the stories of a list"
+    )
+
+    stories: str = setting(
+        "top", one_of(*STORY_LISTS), "watch the stories of this list", group="stories"
+    )
+    limit: int = setting(5, whole(1, MAX_LIMIT), "watch the first N stories of the list")
+    follow: float = setting(
+        0.0,
+        DURATION_OR_0,
+        "go on counting a story for this long after it left the list (default: not at all)",
+    )
+
+    period: float = setting(
+        5.0, DURATION, "start a poll this often, counted from start to start", group="polling"
+    )
+    polls: int | None = setting(
+        None, optional(whole(1)), "exit after N polls (default: go on for ever)"
+    )
+    max_running: int = setting(2, whole(1), "skip a poll while N earlier ones run")
+    poll_timeout: float | None = setting(
+        None,
+        optional(DURATION),
+        "end a poll after this long, and report what it has counted by then",
+    )
+
+    api_url: str = setting(
+        API_URL, ADDRESS, "ask the Hacker News API, or a stand-in, at this URL", group="fetching"
+    )
+    connections: int = setting(100, whole(1, MAX_CONNECTIONS), "have at most N requests under way")
+    fetch_timeout: float = setting(10.0, DURATION, "wait at most this long for an answer")
+    retries: int = setting(3, whole(0, MAX_RETRIES), "repeat a failed request up to N times")
+    max_fetches: int | None = setting(
+        None,
+        optional(whole(1)),
+        "send at most N requests in a poll, and report what it has counted by then",
+    )
+    full_walk: bool = flag("read every comment in every poll, not only what changed")
+    refresh: float = setting(
+        86400.0,
+        DURATION,
+        "read a story whole again after this long, even where nothing seems to have changed",
+    )
+
+    on_error: OnError = setting(
+        "partial",
+        one_of(*get_args(OnError)),
+        "partial: go on without what cannot be read; cancel: end the poll as failed",
+        group="errors",
+    )
+    max_errors: int | None = setting(
+        None,
+        optional(whole(0)),
+        "quit after N failed polls in a row; with 0, never (default: 3 until one has succeeded)",
+    )
+
+    format: Format = setting(
+        "text",
+        one_of(*get_args(Format)),
+        "write text, JSON Lines or CSV",
+        group="output",
+    )
+    output: str | None = setting(
+        None, optional(FILE), "append results to FILE, not to standard output"
+    )
+    changes_only: bool = flag("leave out posts whose count did not change since the last poll")
+    min_new: int = setting(
+        0,
+        whole(0),
+        "leave out posts with fewer than N new comments since they were last shown",
+    )
+    last: int = setting(
+        0, whole(0, MAX_LAST), "show the last N comments, too, when the program starts"
+    )
+    comments: bool = flag("show each new comment, with its author and text")
+    live: bool = flag("fill the screen with a table that is kept up to date")
+    quiet: bool = flag("say nothing but results, warnings and errors", letter="q")
+    verbose: bool = flag("say more: a line for each item that is read", letter="v")
+
+    threshold: tuple[str, ...] = setting(
+        (),
+        many(THRESHOLD, "a tuple of thresholds, as '300' or '60/h'"),
+        "tell when a post first has N comments, or N in an hour; may be repeated",
+        group="notices",
+    )
+    notify: tuple[str, ...] = setting(
+        (),
+        many(SECRET, "a tuple of addresses, which may hold passwords"),
+        "send notices to this address of an Apprise service; may be repeated",
+    )
+    notify_command: str | None = setting(
+        None, optional(COMMAND), "run this for each notice, with its facts as JSON on stdin"
+    )
+    notify_test: bool = flag("send a notice now, say who took it, and exit")
+    heartbeat: str | None = setting(
+        None,
+        optional(SECRET),
+        "ask for this address after each poll, with /fail at its end if the poll failed",
+    )
+
+    history: str | None = setting(
+        None,
+        optional(FILE),
+        "keep what was found in FILE, an SQLite database, and go on from it in the next run",
+        group="background",
+    )
+
+    demo: bool = flag("watch a simulated Hacker News, which needs no network", group="other")
+
+    def __post_init__(self) -> None:
+        given = {}
+        for name, option in OPTIONS.items():
+            value = getattr(self, name)
+            if problem := option.kind.problem(value):
+                raise BadSetting(name, problem)
+            if value != option.default:
+                given[name] = value
+        check_together(given)
+
+    @property
+    def leaves_out(self) -> bool:
+        """
+        Whether posts without news are left out.
+        """
+        return self.changes_only or self.min_new > 0
+
+    @property
+    def has_receivers(self) -> bool:
+        """
+        Whether anybody is named who gets notices.
+        """
+        return bool(self.notify or self.notify_command)
+
+    @property
+    def list_name(self) -> str:
+        """
+        What the posts are taken from: a story list, or "posts" named by the user.
+        """
+        return "posts" if self.posts else self.stories
+
+
+# The table: each setting by its name.
+OPTIONS: Mapping[str, Option] = {one.name: one.metadata["option"] for one in fields(Settings)}
+
+# The first of each pair is what a message is about, since it is the narrower one.
+CONTRADICTIONS = (
+    ("limit", "posts"),
+    ("stories", "posts"),
+    ("follow", "posts"),
+    # A full walk remembers nothing: no comment is new to it, no story left behind.
+    ("follow", "full_walk"),
+    ("refresh", "full_walk"),
+    ("comments", "full_walk"),
+    # The demo is its own API. Each is another world, whose ids are the same.
+    ("api_url", "demo"),
+    ("history", "demo"),
+    ("verbose", "quiet"),
+    # The table takes the whole screen, and shows every story.
+    ("output", "live"),
+    ("changes_only", "live"),
+    ("min_new", "live"),
+    ("quiet", "live"),
+    ("verbose", "live"),
+    # These formats have no place for it.
+    ("comments", "format csv"),
+    ("live", "format json"),
+    ("live", "format csv"),
+)
+
+# Settings that mean nothing without another one.
+NEEDED = (("last", "comments"),)
+
+# What only a poll before this one, in this run or in the history, gives a meaning.
+NEED_A_PAST = ("refresh", "follow", "changes_only", "min_new", "comments")
 
 
 def check_together(given: Mapping[str, object]) -> None:
@@ -86,203 +291,15 @@ def check_together(given: Mapping[str, object]) -> None:
     Raises:
         BadSetting: for the first that does not fit.
     """
+    present = {*given, f"format {given.get('format')}"}
     for name, other in CONTRADICTIONS:
-        if name in given and other in given:
-            raise BadSetting(name, f"is not allowed with `{other}`")
-    for name, formats in FORMATS_WITHOUT.items():
-        if name in given and (chosen := given.get("format", "text")) in formats:
-            raise BadSetting(name, f"is not allowed with `format` {chosen}")
-    if given.get("polls") == 1 and "history" not in given:
+        if name in given and other in present:
+            named, _, value = other.partition(" ")
+            raise BadSetting(name, f"is not allowed with `{named}` {value}".rstrip())
+    for name, other in NEEDED:
+        if name in given and other not in given:
+            raise BadSetting(name, f"needs `{other}`")
+    if given.get("polls") == 1 and not given.keys() & {"history", "last"}:
         for name in NEED_A_PAST:
             if name in given:
                 raise BadSetting(name, "has no effect in a single poll without `history`")
-    if "output" in given and given.get("history") == given["output"]:
-        raise BadSetting("output", "is the same file as `history`")
-
-
-def show(value: object) -> str:
-    """
-    Return *value* for a message: on one line, not too long.
-    """
-    try:
-        text = repr(value)
-    except ValueError:
-        # Python refuses to print integers of thousands of digits.
-        return "that"
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
-
-
-def whole(least: int, most: int = MAX_NUMBER) -> Check:
-    """
-    Return a check for whole numbers from *least* to *most*.
-    """
-
-    def check(value: object) -> str | None:
-        # A bool is an int to Python, but not to people.
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return None
-        return f"must be a whole number from {least} to {most}, not {show(value)}"
-
-    return check
-
-
-def duration(value: object) -> str | None:
-    """
-    Check for seconds that something lasts.
-    """
-    # Only NaN is not equal to itself.
-    if not _is_number(value) or value != value:  # noqa: PLR0124
-        return f"must be a number of seconds, not {show(value)}"
-    if value <= 0:
-        return f"must be more than 0, not {show(value)}"
-    if value > MAX_DURATION:
-        return f"must be a year at most ({MAX_DURATION} seconds), not {show(value)}"
-    return None
-
-
-def duration_or_0(value: object) -> str | None:
-    """
-    Check for seconds that something lasts, if at all.
-    """
-    return None if _is_number(value) and value == 0 else duration(value)
-
-
-def one_of(choices: tuple[str, ...]) -> Check:
-    """
-    Return a check for one of a few words.
-    """
-
-    def check(value: object) -> str | None:
-        if value in choices:
-            return None
-        return f"must be one of {', '.join(choices)}, not {show(value)}"
-
-    return check
-
-
-def flag(value: object) -> str | None:
-    """
-    Check for True or False.
-    """
-    return None if isinstance(value, bool) else f"must be True or False, not {show(value)}"
-
-
-def optional(check: Check) -> Check:
-    """
-    Return a check that also allows None.
-    """
-    return lambda value: None if value is None else check(value)
-
-
-def item_ids(value: object) -> str | None:
-    """
-    Check for a tuple of item ids.
-    """
-    if not isinstance(value, tuple):
-        return f"must be a tuple of item ids, not {show(value)}"
-    check = whole(1, MAX_ID)
-    wrong = [item_id for item_id in value if check(item_id)]
-    return f"must be item ids, not {show(wrong[0])}" if wrong else None
-
-
-def path(value: object) -> str | None:
-    """
-    Check for the name of a file.
-    """
-    if not isinstance(value, str) or not value or "\0" in value:
-        return f"must be the name of a file, not {show(value)}"
-    return "must be the name of a file; without it, standard output" if value == "-" else None
-
-
-def address(value: object) -> str | None:
-    """
-    Check for the address of an API, without a slash at its end.
-    """
-    if isinstance(value, str) and "@" in value:
-        # What stands before it may be a password: it is not shown.
-        return f"must not contain a user or a password (...@{show(value.rpartition('@')[2])[1:-1]})"
-    if not isinstance(value, str) or not _is_address(value):
-        return f"must be an http(s) address such as {API_URL}, not {show(value)}"
-    return "must not end with a slash" if value.endswith("/") else None
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_address(text: str) -> bool:
-    found = re.fullmatch(ADDRESS, text)
-    if not found or (found["port"] and not 0 < int(found["port"]) < 65536):
-        return False
-    if found["host"]:
-        labels = found["host"].removesuffix(".").split(".")
-        return len(found["host"]) <= 253 and all(_is_label(label) for label in labels)
-    try:
-        return bool(ipaddress.IPv6Address(found["ipv6"]))
-    except ValueError:
-        return False
-
-
-def _is_label(label: str) -> bool:
-    try:
-        # What begins with "xn--" stands for other letters, or for none.
-        return bool(re.fullmatch(LABEL, label)) and (
-            not label.lower().startswith("xn--") or bool(label.encode().decode("idna"))
-        )
-    except UnicodeError:
-        return False
-
-
-CHECKS: Mapping[str, Check] = {
-    "posts": item_ids,
-    "stories": one_of(STORY_LISTS),
-    "limit": whole(1, MAX_LIMIT),
-    "follow": duration_or_0,
-    "period": duration,
-    "polls": optional(whole(1)),
-    "max_running": whole(1),
-    "poll_timeout": optional(duration),
-    "api_url": address,
-    "demo": flag,
-    "connections": whole(1, MAX_CONNECTIONS),
-    "fetch_timeout": duration,
-    "retries": whole(0, MAX_RETRIES),
-    "max_fetches": optional(whole(1)),
-    "full_walk": flag,
-    "refresh": duration,
-    "on_error": one_of(ERROR_POLICIES),
-    "max_errors": whole(0),
-    "format": one_of(FORMATS),
-    "output": optional(path),
-    "changes_only": flag,
-    "comments": flag,
-    "live": flag,
-    "quiet": flag,
-    "verbose": flag,
-    "history": optional(path),
-}
-
-# The first of each pair is what a message is about, since it is the narrower one.
-CONTRADICTIONS = (
-    ("limit", "posts"),
-    ("stories", "posts"),
-    ("follow", "posts"),
-    # A full walk remembers nothing: no comment is new to it, no story left behind.
-    ("follow", "full_walk"),
-    ("refresh", "full_walk"),
-    ("comments", "full_walk"),
-    # Each demo is another world, whose ids are the same.
-    ("history", "demo"),
-    ("verbose", "quiet"),
-    # The table takes the whole screen, and shows every story.
-    ("output", "live"),
-    ("changes_only", "live"),
-    ("quiet", "live"),
-    ("verbose", "live"),
-)
-
-# Settings that some formats have no place for.
-FORMATS_WITHOUT = {"comments": ("csv",), "live": ("json", "csv")}
-
-# What only a poll before this one, in this run or in the history, gives a meaning.
-NEED_A_PAST = ("refresh", "follow", "changes_only", "comments")

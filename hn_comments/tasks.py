@@ -1,16 +1,18 @@
 """
-Run tasks concurrently, stop them, and be sure that they have stopped.
+Run tasks concurrently, stop them, and be sure that they have stopped; and wait for threads.
 """
 
 import asyncio
-from collections.abc import Sequence
+import concurrent.futures
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 
 T = TypeVar("T")
 
-# Tasks to start at once for one purpose, which bounds what a post with 100,000 direct
-# replies takes. Far above the requests in flight, so nothing waits for it.
+# Tasks started at once for one node, so that 100,000 direct replies do not take the memory of
+# as many tasks. Far more than requests in flight, so no request waits for it.
 MAX_TASKS = 1000
 
 
@@ -18,9 +20,9 @@ async def gather_or_stop(tasks: Sequence[asyncio.Task[T]]) -> list[T]:
     """
     Return what *tasks* return; when one fails or this is cancelled, stop all of them first.
     """
-    # gather() and not a TaskGroup: the caller gets the plain error, not a group of
-    # them. But gather() lets the siblings of a failed child run on, so stop them,
-    # and wait until they have stopped, before the error travels upwards.
+    # gather() and not a TaskGroup, so that the caller gets the plain error, not a group. But
+    # gather() lets the siblings of a failed child run on: they are stopped, and awaited,
+    # before the error travels upwards.
     try:
         return await asyncio.gather(*tasks)
     finally:
@@ -31,8 +33,8 @@ async def stop_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """
     Cancel *tasks*, first to last, and return when all of them have stopped.
 
-    Being cancelled meanwhile does not cut the wait short: nothing is left running
-    behind its owner's back. The cancellation is raised afterwards, as TaskGroup does.
+    A cancellation meanwhile does not cut the wait short, or tasks would go on without an
+    owner. It is raised afterwards, as TaskGroup does.
     """
     pending = {task for task in tasks if not task.done()}
     for task in tasks:
@@ -47,3 +49,24 @@ async def stop_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
             pending = {task for task in pending if not task.done()}
     if interruption is not None:
         raise interruption
+
+
+async def in_thread(function: Callable[[], T], *, name: str) -> T:
+    """
+    Return what *function* returns, called in a thread that nobody waits for.
+
+    asyncio's own threads are waited for at the end of the program, whatever they do. One that
+    was given up goes on until it ends, and nobody hears its result.
+    """
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
+        # From here on it cannot be cancelled.
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(function())
+        except Exception as exc:  # noqa: BLE001 - it is raised where the result is awaited
+            future.set_exception(exc)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await asyncio.wrap_future(future)

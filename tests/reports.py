@@ -1,10 +1,8 @@
-"""Reports made by hand, and terminals, for tests of what is shown of them."""
+"""Reports made by hand, for tests of the output."""
 
 import os
-import re
-import select
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +12,7 @@ from hn_comments import Comment, Count, Item, PollReport, PostReport
 from hn_comments.output.terminal import Terminal
 
 
-# When the reports' posts were written, and seconds from then to the reports.
+# The time of the reports' posts, and seconds from then to the reports.
 BORN = 1_700_000_000
 AGE = 3 * 3600
 
@@ -74,9 +72,9 @@ def comment(number: int, text: str, **fields: Any) -> Comment:
 
 @contextmanager
 def pseudo_terminal(columns: int = 80, lines: int = 24) -> Iterator[tuple[int, int]]:
-    """Give both ends of a terminal: what the user sees and types at, and the program's."""
-    termios = pytest.importorskip("termios", reason="Windows has no such terminals")
-
+    """Yield both ends of a terminal: the user's and the program's."""
+    # Windows has no such thing.
+    termios = pytest.importorskip("termios")
     user, program = os.openpty()
     try:
         termios.tcsetwinsize(program, (lines, columns))
@@ -84,45 +82,6 @@ def pseudo_terminal(columns: int = 80, lines: int = 24) -> Iterator[tuple[int, i
     finally:
         os.close(user)
         os.close(program)
-
-
-class User:
-    """Who sits at the terminal: sees what is drawn, and types."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        self.received = ""
-        self.rows: dict[int, str] = {}
-        self.stopped = 0
-
-    def type(self, keys: str) -> None:
-        """Press keys, one after the other."""
-        os.write(self.fd, keys.encode())
-
-    def stop(self) -> None:
-        """Note that the program was asked to stop."""
-        self.stopped += 1
-
-    def read(self) -> str:
-        """Return what was written since the last look."""
-        new = b""
-        with suppress(OSError):
-            while select.select([self.fd], [], [], 0)[0] and (data := os.read(self.fd, 65536)):
-                new += data
-        text = new.decode()
-        self.received += text
-        for row, line in re.findall(r"\x1b\[(\d+)H\x1b\[2K((?:(?!\x1b\[\d+H).)*)", text, re.DOTALL):
-            self.rows[int(row)] = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", line)
-        return text
-
-    def sees(self, text: str) -> Callable[[], bool]:
-        """Return a condition: *text* stands on the screen."""
-
-        def condition() -> bool:
-            self.read()
-            return any(text in line for line in self.rows.values())
-
-        return condition
 
 
 def terminal(fd: int = -1, **fields: Any) -> Terminal:

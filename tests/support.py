@@ -1,9 +1,10 @@
 """
-What several tests need: small worlds, a client for them, programs, and waiting for conditions.
+Small worlds, a client for them, programs, virtual time, and waiting for conditions.
 """
 
 import asyncio
 import functools
+import logging
 import os
 import re
 import selectors
@@ -21,8 +22,10 @@ import pytest
 from aioresponses import aioresponses
 
 from hn_comments import PollFailed, PollReport, Session, Settings, URLFetcher
-from hn_comments.memory.changes import RECENT
+from hn_comments.events import Event
+from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
+from hn_comments.output.sentences import say
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
@@ -33,13 +36,12 @@ T = TypeVar("T")
 # Times in tests are multiples of this; a slow machine can make it longer.
 MS = 0.001 * float(os.environ.get("HN_COMMENTS_TESTS_SLOWNESS", "1"))
 
-# No test waits longer than this for anything; on a machine that is not busy, for next to
-# nothing.
+# Longest time that a test waits for a condition; without a busy machine it is next to nothing.
 DEADLINE = 60_000 * MS
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
-# Five posts with 631 comments, which `data/record.py` made.
+# Five posts with 631 comments, made by `data/record.py`.
 TREES = Path(__file__).parent / "data" / "trees.json"
 
 # The command, in the strictest mode Python has.
@@ -47,21 +49,21 @@ COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments"]
 
 
 def front_page(*sizes: int) -> World:
-    """Return a world with one story for each size, of so many live comments."""
+    """Return a world with a quiet story for each of *sizes*, with that many live comments."""
     world = World(stories=0)
-    # As on a real site, the ids just before ours belong to others.
+    # As on the real site, the ids just before these belong to other stories.
     others_write(world)
-    world.updates.clear()
     for size in sizes:
         story = world.add_story(score=100)
         world.top.append(story)
         for _ in range(size):
             world.add_reply(story)
+    world.updates.clear()
     return world
 
 
 def others_write(world: World) -> None:
-    """Let there be newer items, of a story that is not on the front page."""
+    """Add newer items, of a story that is not on the front page."""
     other = world.add_story(score=1)
     for _ in range(RECENT):
         world.add_comment(other)
@@ -87,7 +89,7 @@ def thread(kids: dict[int, list[int]]) -> World:
 async def client(
     world: World, *, latency: float = 0, max_fetches: int | None = None, **settings: Any
 ) -> AsyncIterator[tuple[Simulator, URLFetcher]]:
-    """Serve *world*, and give a fetcher for it."""
+    """Serve *world*, and yield a fetcher for it."""
     async with (
         Simulator(world, latency=latency) as simulator,
         Session(Settings(api_url=simulator.url, **settings)) as session,
@@ -122,6 +124,23 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+    def wall(self) -> float:
+        return self.now
+
+
+class Ear:
+    """Hears what the engine says, and knows how the command would word it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def sentences(self, least: int = logging.WARNING) -> list[str]:
+        """Return the sentences that are at least so loud."""
+        return [text for event in self.events for level, text in say(event) if level >= least]
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -207,7 +226,7 @@ async def run(*program: str, **options: Any) -> tuple[int | None, str, str]:
 async def eventually(condition: Callable[[], object]) -> None:
     """Return as soon as *condition* is true."""
     async with asyncio.timeout(DEADLINE):
-        # Conditions are about sockets and other processes: there is no event to wait for.
+        # Sockets and other processes set no event that could be awaited.
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(MS)
 
@@ -223,17 +242,17 @@ class MockedResponse(aiohttp.ClientResponse):
         super().__init__(*args, **{"stream_writer": SimpleNamespace(output_size=0), **kwargs})
 
 
-# What is asked where each answer is mocked: nobody listens there.
+# The API's address where each answer is mocked: no server listens there.
 URL = "http://127.0.0.1:9/v0"
 
 
 @asynccontextmanager
 async def mocked_fetcher(**settings: Any) -> AsyncIterator[URLFetcher]:
-    """Give a fetcher whose answers are mocked."""
+    """Yield a fetcher whose answers are mocked."""
     async with Session(Settings(api_url=URL, **settings)) as session:
         yield URLFetcher(session)
 
 
 def answer(mock: aioresponses, path: str, **kwargs: Any) -> None:
-    """Have the next request for *path* answered so."""
+    """Mock the answer to the next request for *path*."""
     mock.get(f"{URL}/{path}", response_class=MockedResponse, **kwargs)

@@ -1,4 +1,4 @@
-"""Which addresses can be used, and through which proxy."""
+"""The addresses that can be used, and their proxies."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_proxy_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://[bad", "http://"])
 def test_unusable_proxy_is_refused(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rather than spoken to in a protocol that it does not know."""
+    """A proxy that speaks another protocol ends the program, not each request."""
     monkeypatch.setenv("https_proxy", proxy)
     monkeypatch.delenv("no_proxy", raising=False)
 

@@ -1,4 +1,4 @@
-"""What an outside attacker found: each of these was wrong when it was written."""
+"""Faults that an outside attacker found; each test failed when it was written."""
 
 # mypy: disable-error-code="index"
 
@@ -9,7 +9,7 @@ from .test_changes import watching
 
 
 async def test_removed_comment_does_not_join_again_when_its_youth_ends() -> None:
-    """Else it is counted for another 90 seconds, and announced twice."""
+    """Otherwise it would be counted for another 90 seconds, and announced twice."""
     world = front_page(3)
     world.updates.clear()
     story = world.top[0]
@@ -28,7 +28,7 @@ async def test_removed_comment_does_not_join_again_when_its_youth_ends() -> None
 
 
 async def test_removed_comment_does_not_join_again_in_a_poll_across_that_moment() -> None:
-    """The same with a clock that no test has rounded: the poll takes two seconds."""
+    """The same in a poll of two seconds, which begins before that moment and ends after it."""
     world = front_page(3)
     world.updates.clear()
     story = world.top[0]
@@ -53,7 +53,7 @@ async def test_removed_comment_does_not_join_again_in_a_poll_across_that_moment(
 
 
 async def test_comment_below_two_counted_posts_is_announced_once() -> None:
-    """One post is a comment of the other; a new reply is none twice."""
+    """One post is a comment of the other; a new reply is new in only one of them."""
     world = front_page(3)
     story = world.top[0]
     comment = min(world.walk(story))
@@ -84,13 +84,13 @@ async def test_one_maxitem_too_high_hides_no_comments() -> None:
 
 
 async def test_gap_that_one_stale_answer_made_is_not_believed_for_a_day() -> None:
-    """A walk read an old answer for a comment just dead; `descendants` said so all the time."""
+    """A walk read an old answer for a comment just dead, and `descendants` counted the death."""
     world = front_page(3)
     async with watching(world) as watcher:
         story = world.add_story(score=100)
         comments = [world.add_comment(story) for _ in range(30)]
         world.top.append(story)
-        # None of them was written lately, which would explain the difference.
+        # All are old: comments written in the last minute would explain the difference.
         for comment in comments:
             world.items[comment]["time"] -= 7200
         old = copy.deepcopy(world.items[comments[0]])
@@ -100,7 +100,7 @@ async def test_gap_that_one_stale_answer_made_is_not_believed_for_a_day() -> Non
         watcher.lies = {path: [old] * 5}
         await watcher.poll()
         watcher.lies = {}
-        # Eight hours.
+        # In the next eight hours.
         for _ in range(8 * 60):
             report = await watcher.poll(seconds=60)
 

@@ -1,4 +1,4 @@
-"""A poll can be cancelled at any moment: nothing is left behind, and the next one is right."""
+"""A poll can be cancelled at any moment: no task is left, and the next poll is right."""
 
 import asyncio
 import json
@@ -10,9 +10,9 @@ import pytest
 from yarl import URL
 
 from hn_comments import PollReport, Session, Settings, URLFetcher
-from hn_comments.history.store import History
+from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
-from hn_comments.models import OnError
+from hn_comments.settings import OnError
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import answer
 from hn_comments.stories import Poll
@@ -20,13 +20,13 @@ from hn_comments.stories import Poll
 from .support import DEADLINE, front_page
 
 
-# Turns of the event loop between two moments at which a poll is cancelled; the long test
-# takes every single one.
+# Turns of the event loop between two moments at which a poll is cancelled; the long test takes
+# every turn.
 STRIDE = 23
 
 
 class LocalSession(Session):
-    """Answers from a world in this process, each after a few turns; the pacer is the real one."""
+    """Answers from a world in this process after a few turns, with the real pacer."""
 
     def __init__(self, world: World, **settings: Any) -> None:
         super().__init__(Settings(**settings))
@@ -39,7 +39,7 @@ class LocalSession(Session):
 
 
 async def cancel_after(turns: int, folder: Path, on_error: OnError) -> bool:
-    """Cancel a first poll after so many turns, and do another; return whether it had not ended."""
+    """Cancel a first poll after *turns*, and do another; return whether the first still ran."""
     world = front_page(5, 2)
     memory = Memory()
     reports: list[PollReport] = []
@@ -85,7 +85,7 @@ async def cancel_at_each(stride: int, folder: Path, on_error: OnError) -> int:
 async def test_nothing_is_left_after_a_cancellation(
     tmp_path: Path, on_error: OnError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the turn, the history and the pacer in play."""
+    """The memory's turn, the history and the pacer take part."""
     assert await cancel_at_each(STRIDE, tmp_path, on_error) > 5 * STRIDE
     assert not caplog.messages
 
@@ -95,6 +95,6 @@ async def test_nothing_is_left_after_a_cancellation(
 async def test_nothing_is_left_after_a_cancellation_at_any_turn(
     tmp_path: Path, on_error: OnError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every one."""
+    """As above, at every single turn."""
     assert await cancel_at_each(1, tmp_path, on_error) > 5 * STRIDE
     assert not caplog.messages

@@ -1,4 +1,4 @@
-"""Polls that cost what changed: what they fetch, what they find, and what comes late."""
+"""Polls that read only changes: their requests, their finds, and late answers."""
 
 import asyncio
 import copy
@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from hn_comments import Count, PollReport, Session, URLFetcher
-from hn_comments.memory.changes import RECENT
+from hn_comments.events import Troubles
+from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
 
-from .support import MS, TREES, Clock, client, front_page, poll_once, thread
+from .support import MS, TREES, Clock, Ear, client, front_page, poll_once, thread
 
 
 # Others than those of the project, perhaps real ones: {"top": [ids], "items": {id: item}}.
@@ -23,7 +24,7 @@ RECORDED = Path(os.environ.get("HN_COMMENTS_TESTS_RECORDED", TREES))
 
 
 class LyingFetcher(URLFetcher):
-    """Gives what *lies* hold for a path, one after the other, before it asks the server."""
+    """Answers a path with its *lies*, one after the other, before it asks the server."""
 
     def __init__(self, session: Session, lies: dict[str, list[Any]]) -> None:
         super().__init__(session)
@@ -44,7 +45,8 @@ class Watcher:
         self.world = simulator.world
         self.session = fetcher.session
         self.clock = Clock()
-        self.memory = Memory(self.clock)
+        self.ear = Ear()
+        self.memory = Memory(self.clock, troubles=Troubles(self.ear))
         self.lies: dict[str, list[Any]] = {}
 
     async def poll(self, *, seconds: float = 5, **settings: object) -> PollReport:
@@ -70,7 +72,7 @@ def totals(report: PollReport) -> list[tuple[int, Count | None]]:
 
 @asynccontextmanager
 async def watching(world: World, **settings: object) -> AsyncIterator[Watcher]:
-    """A watcher that has polled once."""
+    """Yield a watcher that has polled once."""
     async with client(world, retries=0, **settings) as (simulator, fetcher):  # type: ignore[arg-type]
         watcher = Watcher(simulator, fetcher)
         report = await watcher.poll()
@@ -121,7 +123,7 @@ async def test_reply_to_a_new_comment() -> None:
 
 
 async def test_comment_under_a_deleted_and_a_dead_one() -> None:
-    """They are gone, but their replies are not."""
+    """Their replies are alive."""
     world = front_page(10)
     deleted, dead = list(world.walk(world.top[0]))[:2]
     world.delete(deleted)
@@ -151,7 +153,7 @@ async def test_comment_that_dies_or_is_deleted() -> None:
 
 
 async def test_null_item_that_appears_later() -> None:
-    """It is asked for in later polls, and joins when it is there."""
+    """Later polls ask for it, and it joins once it can be read."""
     world = front_page(10)
     async with watching(world) as watcher:
         new = world.add_comment(world.top[0])
@@ -179,7 +181,7 @@ async def test_null_id_that_never_appears_is_given_up() -> None:
 
 
 async def test_known_comment_that_was_null_is_asked_for_once_more() -> None:
-    """A minute later, then at growing distances."""
+    """It is asked for a minute later, then at growing distances."""
     world = front_page(10)
     gone = oldest(world)
     for _ in range(RECENT):
@@ -195,7 +197,7 @@ async def test_known_comment_that_was_null_is_asked_for_once_more() -> None:
 
 
 async def test_null_comment_that_comes_back() -> None:
-    """Found again after a minute, with its replies."""
+    """It is found again after a minute, with its replies."""
     world = front_page(10)
     gone = oldest(world)
     world.add_comment(gone)
@@ -236,7 +238,7 @@ def size(watcher: Watcher) -> int:
 
 
 async def test_story_off_the_list_for_an_hour_is_forgotten() -> None:
-    """So memory stays flat, whatever passes by."""
+    """Memory stays flat, however many stories pass by."""
     world = front_page(10, 20)
     async with watching(world) as watcher:
         assert size(watcher) == 32
@@ -248,7 +250,7 @@ async def test_story_off_the_list_for_an_hour_is_forgotten() -> None:
 
 
 async def test_moved_comment_is_caught_by_refresh() -> None:
-    """Nobody tells; the count stays right, and so does the shape in the end."""
+    """No list names the move; the count stays right, and the shape becomes so."""
     world = front_page(30)
     story = world.top[0]
     last = max(world.walk(story))
@@ -256,10 +258,8 @@ async def test_moved_comment_is_caught_by_refresh() -> None:
         world.move(
             last, next(k for k in world.walk(story) if k not in {last, parent_of(world, last)})
         )
-        world.add_comment(last)
 
         await watcher.check()
-        world.updates.clear()
         report = await watcher.check(seconds=86401)
         after = await watcher.check(seconds=86401)
 
@@ -273,8 +273,47 @@ def parent_of(world: World, item_id: int) -> int:
     return parent
 
 
+@pytest.mark.parametrize("names", ["comment", "parents"])
+async def test_young_comment_that_moves_is_found_at_once(names: str) -> None:
+    """Where `updates` tells, whichever of the three items it names; and it is told once."""
+    world = front_page(30)
+    old, new = list(world.walk(world.top[0]))[:2]
+    async with watching(world, comments=True) as watcher:
+        comment = world.add_comment(old)
+        first = await watcher.poll(comments=True)
+        await watcher.poll(seconds=5, comments=True)
+        world.move(comment, new)
+        world.updates = {comment: None} if names == "comment" else {new: None, old: None}
+        report = await watcher.poll(seconds=15, comments=True)
+        after = await watcher.poll(seconds=15, comments=True)
+
+    assert [told.item.id for told in first.comments] == [comment]
+    for told in (report, after):
+        assert (told.status, told.comments) == ("exact", ())
+        assert told.stories[0].count == Count(live=31)
+    assert watcher.memory.discussions[world.top[0]].tree.nodes[comment].parent == new
+
+
+@pytest.mark.parametrize("names", ["comment", "parent"])
+async def test_young_comment_that_is_removed_is_gone_soon(names: str) -> None:
+    """Ten seconds after its parent, which had listed it, does not list it any more."""
+    world = front_page(30)
+    parent = oldest(world)
+    async with watching(world) as watcher:
+        comment = world.add_comment(parent)
+        await watcher.poll()
+        await watcher.poll(seconds=5)
+        world.remove(comment)
+        world.updates = {comment if names == "comment" else parent: None}
+        await watcher.poll(seconds=12)
+        report = await watcher.poll(seconds=12)
+
+    assert report.stories[0].count == Count(live=30)
+    assert report.status == "exact"
+
+
 async def test_refresh_measures_the_drift() -> None:
-    """What could not be seen from outside is found, and admitted, at the refresh."""
+    """A change that no figure shows is found at the refresh, and said."""
     world = front_page(10)
     async with watching(world) as watcher:
         leaf = list(world.walk(world.top[0]))[-1]
@@ -289,7 +328,7 @@ async def test_refresh_measures_the_drift() -> None:
 
 
 async def test_refresh_can_be_set() -> None:
-    """Earlier than that nothing is walked again."""
+    """Before that time, nothing is walked again."""
     world = front_page(10)
     world.updates.clear()
     async with watching(world) as watcher:
@@ -299,7 +338,7 @@ async def test_refresh_can_be_set() -> None:
 
 
 async def test_maxitem_jumps_up() -> None:
-    """After a confirmation, everything is walked again: reading each id would be dearer."""
+    """Once a second answer confirms it, all is walked again: reading each id would cost more."""
     world = front_page(50)
     async with watching(world) as watcher:
         world.next_id += 10_000_000
@@ -325,7 +364,7 @@ async def test_one_absurd_maxitem_is_not_believed() -> None:
 
 @pytest.mark.parametrize("behind", [1, 900])
 async def test_lower_maxitem_is_old_news(behind: int) -> None:
-    """Two replicas, or an answer that was overtaken: it costs nothing, now and later."""
+    """It comes from a second replica, or was overtaken, and costs nothing, now or later."""
     world = front_page(50)
     async with watching(world) as watcher:
         for _ in range(5):
@@ -335,7 +374,7 @@ async def test_lower_maxitem_is_old_news(behind: int) -> None:
 
 
 async def test_updates_are_only_a_hint() -> None:
-    """Empty, huge, or failing: new comments are found all the same."""
+    """New comments are found even if it is empty, huge, or failing."""
     world = front_page(10)
     async with watching(world) as watcher:
         world.add_comment(world.top[0])
@@ -351,28 +390,58 @@ async def test_updates_are_only_a_hint() -> None:
         assert (await watcher.check()).stories[0].new == 1
 
 
-async def test_failing_updates_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failing_updates_are_a_warning() -> None:
     """Not an error of the poll."""
     async with watching(front_page(10)) as watcher:
         watcher.simulator.fail("updates", "null")
         report = await watcher.poll()
 
     assert report.status == "exact"
-    assert "Cannot see which items changed: updates.json: the answer is not an object" in (
-        caplog.messages
-    )
+    assert watcher.ear.sentences() == [
+        "Cannot see which items changed: updates.json: the answer is not an object"
+    ]
 
 
 async def test_lingering_updates_cost_little() -> None:
-    """An id that stays in the list is read when it appears, and then once a minute."""
+    """An id is read when it appears, once more ten seconds later, and then once a minute."""
     world = front_page(10)
     async with watching(world) as watcher:
-        world.touch(next(iter(world.walk(world.top[0]))))
+        world.touch(oldest(world))
         costs = [(await watcher.poll(seconds=20)).fetches for _ in range(6)]
+        world.updates.clear()
+        after = [(await watcher.poll(seconds=20)).fetches for _ in range(6)]
 
-    # All 12 ids of this small world are in the list, since its beginning.
-    assert costs[0] == 3
-    assert sum(costs) == 6 * 3 + 2 * 11
+    assert costs == [4, 4, 3, 3, 4, 3]
+    assert after == [3, 3, 3, 3, 3, 3]
+
+
+async def test_second_reading_comes_although_the_list_has_moved_on() -> None:
+    """The first answer came from a cache, and the list no longer names the id."""
+    world = front_page(10)
+    victim = oldest(world)
+    async with watching(world) as watcher:
+        watcher.lies[f"item/{victim}.json"] = [copy.deepcopy(world.items[victim])]
+        world.kill(victim)
+        watcher.lies[f"item/{world.top[0]}.json"] = [copy.deepcopy(world.items[world.top[0]])]
+        assert (await watcher.poll(seconds=1)).stories[0].count == Count(live=10)
+        world.updates.clear()
+        assert (await watcher.poll(seconds=5)).fetches == 3
+
+        await watcher.check(seconds=5)
+
+
+async def test_death_soon_after_a_birth_is_seen() -> None:
+    """Both are one entry in the list, and the birth had it read already."""
+    world = front_page(10)
+    async with watching(world) as watcher:
+        new = world.add_comment(world.top[0])
+        await watcher.check()
+        world.kill(new)
+
+        await watcher.poll(seconds=5)
+        report = await watcher.check(seconds=5)
+
+    assert report.stories[0].count == Count(live=10, dead=1)
 
 
 @pytest.mark.parametrize("fault", ["500", "null", "garbage"])
@@ -390,7 +459,7 @@ async def test_without_maxitem_nothing_is_exact(fault: str) -> None:
 
 
 async def test_first_poll_without_maxitem_is_exact() -> None:
-    """It walks everything; so does the next one, which has nothing to start from."""
+    """It walks everything; so does the next one, which has no maxitem to start from."""
     async with client(front_page(10), retries=0) as (simulator, fetcher):
         watcher = Watcher(simulator, fetcher)
         simulator.fail("maxitem", "500", times=1)
@@ -401,7 +470,7 @@ async def test_first_poll_without_maxitem_is_exact() -> None:
 
 
 async def test_unreadable_new_item_may_belong_anywhere() -> None:
-    """So nothing is exact until it is read, or turns out to be gone."""
+    """No post is exact until it is read, or proves to be gone."""
     world = front_page(10)
     async with watching(world) as watcher:
         new = world.add_reply(world.top[0])
@@ -415,7 +484,7 @@ async def test_unreadable_new_item_may_belong_anywhere() -> None:
 
 
 async def test_unreadable_comment_is_asked_for_again() -> None:
-    """By the next poll; then once a minute, and what it remembers stays a lower bound."""
+    """By the next poll, then once a minute; until it answers, the count is a lower bound."""
     world = front_page(40)
     world.updates.clear()
     bad = oldest(world)
@@ -449,7 +518,7 @@ async def test_known_comment_that_fails_keeps_its_replies() -> None:
 
 
 async def test_budget_is_spread_over_polls() -> None:
-    """What one poll learned is kept, so that the next ones get further."""
+    """Each poll keeps what it has read, so that the next one gets further."""
     async with client(front_page(50, 50), retries=0) as (simulator, fetcher):
         watcher = Watcher(simulator, fetcher)
         seen = []
@@ -482,7 +551,7 @@ async def test_named_posts_cost_what_changed_too() -> None:
 
 
 async def test_full_walk_reads_everything() -> None:
-    """As often as it is asked to."""
+    """In every poll."""
     async with client(front_page(10)) as (simulator, fetcher):
         watcher = Watcher(simulator, fetcher)
         reports = [await watcher.poll(full_walk=True) for _ in range(3)]
@@ -492,7 +561,7 @@ async def test_full_walk_reads_everything() -> None:
 
 
 async def test_comment_listed_twice_is_never_exact() -> None:
-    """Remembered or not, it counts once, and the report says why."""
+    """With and without memory it counts once, and the report says why."""
     world = front_page(5)
     story = world.top[0]
     one, other = list(world.walk(story))[:2]
@@ -574,7 +643,7 @@ async def test_replies_wait_for_a_parent_that_is_null() -> None:
 
 
 async def test_given_up_parent_is_asked_for_when_a_reply_turns_up() -> None:
-    """Even after hours."""
+    """After hours, too."""
     world = front_page(10)
     async with watching(world) as watcher:
         parent = world.add_comment(world.top[0])
@@ -592,7 +661,7 @@ async def test_given_up_parent_is_asked_for_when_a_reply_turns_up() -> None:
 
 
 async def test_story_entering_the_list_with_a_comment_it_does_not_list() -> None:
-    """The comment was read before anybody knew that it would matter."""
+    """The comment was read before its story was on the list."""
     world = front_page(10)
     story = world.add_story(score=1)
     async with watching(world) as watcher:
@@ -606,7 +675,7 @@ async def test_story_entering_the_list_with_a_comment_it_does_not_list() -> None
 
 
 async def test_move_that_updates_tells_half() -> None:
-    """The comment is at home in one place, and never counted in two."""
+    """The comment counts in one place, never in two."""
     world = thread({1: [2, 3], 2: [4, 5], 3: [6]})
     world.next_id = 7
     async with client(world, retries=0) as (simulator, fetcher):
@@ -655,7 +724,7 @@ async def test_overlapping_polls_ask_for_nothing_twice() -> None:
 
 
 async def test_death_that_nobody_told_is_found() -> None:
-    """`descendants` tells, as soon as the post is read, and a second time."""
+    """`descendants` shows it, once the post item is read twice."""
     world = front_page(30, 30)
     async with watching(world) as watcher:
         watcher.clock.now += 3600
@@ -669,12 +738,12 @@ async def test_death_that_nobody_told_is_found() -> None:
         costs = [(await watcher.poll(seconds=70)).fetches for _ in range(4)]
         await watcher.check()
 
-    # At first the new comment may be what Hacker News has not counted yet.
+    # At first Hacker News may not have counted the new comment yet.
     assert costs == [5, 4, 4 + 32, 3]
 
 
 async def test_post_is_read_every_quarter_of_an_hour() -> None:
-    """So that a death in a quiet story is found, too."""
+    """A death in a quiet story is found by that."""
     world = front_page(30)
     world.updates.clear()
     async with watching(world) as watcher:
@@ -687,7 +756,7 @@ async def test_post_is_read_every_quarter_of_an_hour() -> None:
 
 
 async def test_dispute_that_lasts_costs_little() -> None:
-    """Hacker News counts differently for ever: one walk, then none for that reason."""
+    """If Hacker News counts differently for ever, the post is walked once for that."""
     world = front_page(30)
     (world.items[world.top[0]] or {})["descendants"] = 35
     world.updates.clear()
@@ -713,7 +782,7 @@ async def test_descendants_that_change_at_random_cost_little() -> None:
 
 
 async def test_walks_that_come_due_together_are_spread() -> None:
-    """One post a poll, not all; and none waits for longer than a quarter of --refresh."""
+    """One post a poll; and none waits for longer than a quarter of --refresh."""
     world = front_page(*[5] * 10)
     world.updates.clear()
     async with watching(world) as watcher:
@@ -724,7 +793,7 @@ async def test_walks_that_come_due_together_are_spread() -> None:
 
 
 async def test_post_without_descendants_is_walked_every_quarter_of_an_hour() -> None:
-    """Nothing else could tell."""
+    """It has no figure that could prove its count."""
     world = front_page(10)
     del (world.items[world.top[0]] or {})["descendants"]
     async with watching(world) as watcher:
@@ -739,7 +808,7 @@ async def test_post_without_descendants_is_walked_every_quarter_of_an_hour() -> 
 
 
 async def test_followed_story_is_counted_after_it_left() -> None:
-    """At no cost, and without a rank; for as long as was asked for."""
+    """It costs nothing, has no rank, and ends when --follow says."""
     world = front_page(10, 20)
     world.updates.clear()
     async with watching(world) as watcher:
@@ -756,7 +825,7 @@ async def test_followed_story_is_counted_after_it_left() -> None:
 
 
 async def test_new_comments_are_reported() -> None:
-    """None in the first poll, none twice; with who wrote what they reply to."""
+    """None in the first poll, none twice; each with the author of its parent."""
     world = front_page(10)
     async with watching(world, comments=True) as watcher:
         parent = oldest(world)
@@ -771,7 +840,7 @@ async def test_new_comments_are_reported() -> None:
 
 
 async def test_last_hour_is_known_in_the_first_poll() -> None:
-    """By the comments' own times."""
+    """The comments' own times say it."""
     world = front_page(10)
     old = oldest(world)
     async with client(world) as (simulator, fetcher):
@@ -786,7 +855,7 @@ async def test_last_hour_is_known_in_the_first_poll() -> None:
 
 
 async def test_death_in_a_busy_thread_is_found() -> None:
-    """Not for ever can the difference be what Hacker News has not counted yet."""
+    """New comments explain a difference for a minute, not for ever."""
     world = front_page(30)
     async with watching(world) as watcher:
         await watcher.check(seconds=100)
@@ -800,7 +869,7 @@ async def test_death_in_a_busy_thread_is_found() -> None:
 
 
 async def test_gap_is_not_learned_from_a_walk_that_took_two_polls() -> None:
-    """What died between them would pass for a dispute."""
+    """A death between them would look like a dispute."""
     world = front_page(40)
     first, *_, last = sorted(world.walk(world.top[0]))
     async with client(world, retries=0) as (simulator, fetcher):
@@ -825,7 +894,7 @@ def kids(world: World, item_id: int) -> list[int]:
 
 
 async def test_old_null_answer_does_not_hide_a_young_comment() -> None:
-    """It was read already: the answer comes from before it was written."""
+    """It was read before, so the null comes from an older answer."""
     world = front_page(30)
     async with watching(world) as watcher:
         new = world.add_comment(world.top[0])

@@ -10,8 +10,12 @@ from hn_comments import (
     FetchLimitExceeded,
     MalformedItem,
     NoSuchItem,
+    Settings,
+    count,
     count_comments,
+    count_sync,
 )
+from hn_comments.simulator import Simulator
 from hn_comments.tasks import MAX_TASKS
 
 from .support import DEADLINE, MS, client, eventually, front_page, thread
@@ -64,7 +68,7 @@ async def test_null_comment_is_missing_and_the_count_exact() -> None:
 
 
 async def test_null_post_is_an_error() -> None:
-    """Nothing can be said about a post that is not there."""
+    """A post that is not there has no count."""
     async with client(thread(TREE)) as (_, fetcher):
         with pytest.raises(NoSuchItem):
             await count_comments(fetcher, 99)
@@ -83,7 +87,7 @@ async def test_unreadable_comment_costs_its_subtree_and_is_named(fault: str) -> 
 
 
 async def test_hanging_comment_costs_one_timeout() -> None:
-    """The others have long been counted when it passes."""
+    """The other comments are counted meanwhile."""
     async with client(thread(TREE), retries=0, fetch_timeout=200 * MS) as (simulator, fetcher):
         simulator.fail("item/4", "hang")
         count = await count_comments(fetcher, 1)
@@ -93,7 +97,7 @@ async def test_hanging_comment_costs_one_timeout() -> None:
 
 
 async def test_all_unreadable_comments_are_summed_up() -> None:
-    """The first reason, and how many more there are."""
+    """The reason of the post is the first one, and says how many more there are."""
     async with client(thread(TREE), retries=0) as (simulator, fetcher):
         for item_id in (3, 5, 6):
             simulator.fail(f"item/{item_id}", "500")
@@ -151,11 +155,11 @@ async def test_deep_walk_can_be_cancelled() -> None:
 def walk_tasks() -> int:
     """Return how many tasks count a subtree now."""
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
-    return names.count("Walk._count_subtree")
+    return names.count("Walk._count_comment")
 
 
 async def test_thousands_of_direct_kids_are_counted_in_slices() -> None:
-    """However many kids a comment has, the number of tasks is bounded."""
+    """The number of tasks is bounded, for any number of kids."""
     most = 0
 
     async with client(thread({1: list(range(2, 3503))}), latency=MS) as (_, fetcher):
@@ -196,7 +200,7 @@ async def test_failing_child_stops_its_siblings() -> None:
 
 
 async def test_cancel_raises_the_plain_error() -> None:
-    """Not a group of errors, although several children fail."""
+    """Not a group of errors, though several children fail."""
     async with client(thread(TREE), retries=0) as (simulator, fetcher):
         simulator.fail("item/5", "500")
         simulator.fail("item/6", "500")
@@ -208,7 +212,7 @@ async def test_cancel_raises_the_plain_error() -> None:
 
 
 async def test_budget_makes_a_lower_bound() -> None:
-    """What the budget did not reach is unread; nothing more is sent."""
+    """Comments beyond the budget are unread, and no request is sent for them."""
     world = front_page(100)
 
     async with client(world, max_fetches=50) as (simulator, fetcher):
@@ -220,7 +224,16 @@ async def test_budget_makes_a_lower_bound() -> None:
 
 
 async def test_budget_of_a_post_is_an_error_with_cancel() -> None:
-    """The strict policy knows no lower bounds."""
+    """With "cancel" there are no lower bounds."""
     async with client(front_page(10), max_fetches=5) as (simulator, fetcher):
         with pytest.raises(FetchLimitExceeded):
             await count_comments(fetcher, simulator.world.top[0], on_error="cancel")
+
+
+async def test_counting_takes_one_call() -> None:
+    """With an event loop, or in a thread without one."""
+    async with Simulator(thread(TREE)) as simulator:
+        settings = Settings(api_url=simulator.url)
+
+        assert await count(1, settings) == Count(live=5)
+        assert await asyncio.to_thread(count_sync, 1, settings) == Count(live=5)

@@ -1,4 +1,4 @@
-"""One timer for many time limits: each ends what it should, and nothing else."""
+"""One timer for many time limits: each ends its own block, and no other."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ async def under(deadlines: Deadlines, work: Coroutine[Any, Any, str]) -> str:
 
 
 async def test_late_ones_time_out_and_quick_ones_do_not() -> None:
-    """Each after its own start, although there is one timer."""
+    """Each limit counts from its own start, though there is one timer."""
     deadlines = Deadlines(100 * MS)
     loop = asyncio.get_running_loop()
     start = loop.time()
@@ -40,7 +40,7 @@ async def test_late_ones_time_out_and_quick_ones_do_not() -> None:
 
 
 async def test_cancellation_from_elsewhere_is_not_a_timeout() -> None:
-    """Also in the very moment in which the time is over."""
+    """Not even in the moment in which the time is over."""
     deadlines = Deadlines(20 * MS)
     early = asyncio.create_task(under(deadlines, asyncio.sleep(10_000 * MS, "x")))
     await asyncio.sleep(0)

@@ -49,7 +49,7 @@ class InlineHistory:
         self.store.recall(memory, ids, **kwargs)
 
     async def save(self, report: PollReport, memory: Memory | None) -> None:
-        assert self.store.save(report, memory)
+        self.store.save([report], [report], memory)
 
 
 class Life:
@@ -202,10 +202,7 @@ class Life:
 
     def _check_settled(self, story: PostReport) -> None:
         doubts = self.witness.doubts(story.id)
-        # See test_contradiction_that_is_over_is_forgotten, in test_lateness,
-        if story.status != "exact" and doubts == "comments":
-            return
-        # and test_gap_that_a_late_number_made_is_forgotten.
+        # See test_gap_that_a_late_number_made_is_forgotten, in test_lateness.
         if self.restarted and doubts != "nothing":
             return
         assert story.status == "exact", story.error

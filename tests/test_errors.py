@@ -29,7 +29,11 @@ EXAMPLES = [
     ),
     (errors.MalformedItem("item/1.json", "odd"), "item/1.json: odd"),
     (errors.StillUnreadable("item/1.json: odd"), "item/1.json: odd"),
-    (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not now)"),
+    (errors.NoSuchItem(1), "item/1.json: the answer is null (no such item, or not readable now)"),
+    (
+        errors.BadReceiver("Apprise cannot use the address foo://..."),
+        "Apprise cannot use the address foo://...",
+    ),
     (
         errors.BadProxy("socks5://me:secret@proxy.example"),
         "the proxy '...@proxy.example' in the environment is not an http:// address",
@@ -43,6 +47,7 @@ EXAMPLES = [
         errors.HistoryError("h.db", "is odd", "do this"),
         "the history file 'h.db' is odd: do this",
     ),
+    (errors.ScreenFailed("it is odd"), "cannot show the live table: it is odd"),
     (errors.PollFailed("odd"), "odd"),
     (errors.TooManyErrors(["a", "b"]), "2 failed polls in a row, the last: b"),
 ]
@@ -64,7 +69,7 @@ def test_every_error_has_an_example_and_a_public_name() -> None:
 
 
 def test_errors_build_their_own_sentences() -> None:
-    """What str() gives is what users read."""
+    """Users read what str() gives."""
     for error, message in EXAMPLES:
         assert str(error) == message
 

@@ -11,9 +11,9 @@ import pytest
 from hn_comments import Count, PollFailed, PollReport, Session, Settings, URLFetcher
 from hn_comments.api import fetcher as fetcher_module
 from hn_comments.api import pacer as pacer_module
-from hn_comments.history.store import History
+from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
-from hn_comments.models import OnError
+from hn_comments.settings import OnError
 from hn_comments.simulator import FAULTS, Simulator, World
 from hn_comments.simulator import server as simulator_server
 from hn_comments.stories import Poll
@@ -26,12 +26,12 @@ POLICIES: tuple[OnError, ...] = ("partial", "cancel")
 TIMES = (1, 2, None)
 MEMORIES = ("none", "memory", "history")
 
-# Cells of the ordinary suite; the long one takes all of them.
+# Cells in the ordinary run of the suite; a long one takes all.
 SAMPLE = 60
 
 
 class Cell(NamedTuple):
-    """One fault in one place, so many times, under one policy, with one kind of memory."""
+    """One fault in one place, *times* times, under one policy, with one kind of memory."""
 
     fault: str
     place: str
@@ -74,7 +74,7 @@ class Bench:
         self.history: Any = None
 
     async def poll(self, *, seconds: float) -> PollReport:
-        """Poll, and check what holds for every poll."""
+        """Poll, and check the facts that hold for every poll."""
         self.clock.now += seconds
         reports: list[PollReport] = []
         poll = Poll(
@@ -99,7 +99,7 @@ class Bench:
         return report
 
     def path(self) -> str:
-        """Return what the fault happens to; make it happen where nothing is new otherwise."""
+        """Return the path that the fault spoils; make news there, so that the path is asked for."""
         comments = sorted(self.world.walk(self.world.top[0]))
         kids = {i: (self.world.items[i] or {}).get("kids") for i in comments}
         match self.cell.place:

@@ -1,4 +1,4 @@
-"""One GET to JSON: every answer there can be, and what each costs."""
+"""One GET to JSON: every kind of answer, and its cost in requests."""
 
 import asyncio
 
@@ -56,7 +56,7 @@ async def test_json_is_returned_and_counted() -> None:
     ],
 )
 async def test_transient_errors_are_retried(fault: str, error: type[FetchError]) -> None:
-    """Twice wrong, then right: three requests. For ever wrong: an error that says how often."""
+    """Two errors and a good answer are three requests; three errors are one that says so."""
     async with client(thread({1: [2], 2: [3]}), retries=2) as (simulator, fetcher):
         simulator.fail("item/2", fault, times=2)
         assert await fetcher.fetch_item(2) == Item(id=2, type="comment", kids=(3,), parent=1)
@@ -66,12 +66,12 @@ async def test_transient_errors_are_retried(fault: str, error: type[FetchError])
         with pytest.raises(error, match=r"item/2\.json: .* \(3 tries\)$"):
             await fetcher.fetch_item(2)
 
-    # What aiohttp might send on its own would be seen here.
+    # Requests that aiohttp sent on its own would be seen here.
     assert simulator.requests == fetcher.fetch_counter == 6
 
 
 async def test_other_client_errors_are_not_retried(mocked: aioresponses) -> None:
-    """A 404 would be one again."""
+    """A 404 would be a 404 again."""
     answer(mocked, "item/1.json", status=404)
 
     async with mocked_fetcher() as fetcher:
@@ -93,7 +93,7 @@ async def test_401_on_a_list_is_not_retried(mocked: aioresponses) -> None:
 
 
 async def test_slow_answer_is_a_timeout() -> None:
-    """No answer within the fetch timeout; retried, like any hiccup."""
+    """It is retried, like any transient error."""
     async with client(thread({}), retries=1, fetch_timeout=50 * MS) as (simulator, fetcher):
         simulator.fail("item/1", "hang", times=1)
         assert await fetcher.fetch_item(1) == Item(id=1, type="story")
@@ -142,7 +142,7 @@ async def test_retry_after_pauses_all_requests() -> None:
 
 
 async def test_server_that_goes_on_refusing_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a minute of nothing but refusals, the error ends more than this request."""
+    """After a minute of nothing but refusals, the error is one that ends the poll."""
     monkeypatch.setattr("hn_comments.api.fetcher.MAX_REFUSED", 500 * MS)
     async with client(thread({}), retries=0) as (simulator, fetcher):
         simulator.fail("item/1", "429")
@@ -154,7 +154,7 @@ async def test_server_that_goes_on_refusing_is_left_alone(monkeypatch: pytest.Mo
     "body", [b"", b"<html>", b"[1,", b"\xff\xfe", b"[" * 100_000, b"1" * 10_000]
 )
 async def test_body_that_is_not_json(mocked: aioresponses, body: bytes) -> None:
-    """Also what would overflow the decoder's stack, or take it for ever."""
+    """Nor is JSON that overflows the decoder's stack."""
     answer(mocked, "x.json", body=body)
 
     async with mocked_fetcher(retries=0) as fetcher:
@@ -163,7 +163,7 @@ async def test_body_that_is_not_json(mocked: aioresponses, body: bytes) -> None:
 
 
 async def test_redirect_on_the_same_host_is_followed_and_counted(mocked: aioresponses) -> None:
-    """Each request sent counts, whatever the reason for it."""
+    """Each request that is sent counts."""
     answer(mocked, "x.json", status=301, headers={"Location": "/v1/x.json"})
     mocked.get("http://127.0.0.1:9/v1/x.json", payload=7, response_class=MockedResponse)
 

@@ -1,10 +1,11 @@
-"""The history file: what stands in it, what the next run learns from it, and what it survives."""
+"""The history file: its content, its use for the next run, and the accidents it survives."""
 
 import asyncio
 import os
 import random
 import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,12 +15,15 @@ from typing import Any
 import pytest
 
 from hn_comments import HistoryError, Item, PollReport, Settings, URLFetcher
+from hn_comments.events import Troubles
 from hn_comments.history.database import migrate
-from hn_comments.history.schema import APPLICATION_ID, VERSION
-from hn_comments.history.store import History, Store
+from hn_comments.history.history import History
+from hn_comments.history.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from hn_comments.history.store import Store
 from hn_comments.memory.discussion import Discussion
-from hn_comments.memory.memory import Memory, Pending
-from hn_comments.memory.totals import UNREAD
+from hn_comments.memory.memory import Memory
+from hn_comments.memory.pending import Wait
+from hn_comments.models import State
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
@@ -28,7 +32,9 @@ from .support import (
     DEADLINE,
     MS,
     Clock,
+    Ear,
     client,
+    eventually,
     front_page,
     outcome,
     run,
@@ -42,13 +48,19 @@ def path(tmp_path: Path) -> str:
 
 
 async def poll(
-    fetcher: URLFetcher, path: str, *, clock: Clock | None = None, **settings: Any
+    fetcher: URLFetcher,
+    path: str,
+    *,
+    clock: Clock | None = None,
+    ear: Ear | None = None,
+    told: int = 1,
+    **settings: Any,
 ) -> PollReport:
-    """Return what one run of one poll publishes."""
+    """Return what one run of one poll publishes, and perhaps tells."""
     reports: list[PollReport] = []
     chosen = Settings(**{"polls": 1, "history": path, **settings})
     fetcher.fetch_counter = 0
-    async with History(path) as history:
+    async with History(path, Troubles(ear or Ear()), told=lambda: told) as history:
         one = Poll(fetcher, chosen, memory=Memory(clock), number=1, history=history)
         await one.run(reports.append)
     (report,) = reports
@@ -66,11 +78,11 @@ def query(path: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
     return found
 
 
-# What the next run learns.
+# The next run.
 
 
 async def test_next_run_reads_what_changed(path: str) -> None:
-    """It costs three requests and what is new, and knows what that is."""
+    """It costs four requests and those for new comments, and says which are new."""
     world = front_page(50, 70)
     async with client(world) as (_, fetcher):
         first = await poll(fetcher, path)
@@ -83,11 +95,37 @@ async def test_next_run_reads_what_changed(path: str) -> None:
 
     assert counts(first) == [(50, None), (70, None)]
     assert counts(quiet) == counts(still) == [(50, 0), (70, 0)]
-    assert (still.fetches, still.mode) == (3, "delta")
+    assert (still.fetches, still.mode) == (3 + 1, "delta")
     assert counts(second) == [(51, 1), (70, 0)]
-    assert second.fetches <= 3 + 3
+    assert second.fetches <= 3 + 1 + 3
     assert [new.item.id for new in second.comments] == [comment]
     assert {report.status for report in (first, quiet, still, second)} == {"exact"}
+
+
+async def test_what_was_not_told_is_told_by_the_next_run(path: str) -> None:
+    """Lines that were never written, by whatever happened to the program."""
+    world = front_page(5)
+    story = world.top[0]
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path, comments=True)
+        alive, killed = world.add_comment(story), world.add_comment(story)
+        lost = await poll(fetcher, path, comments=True, told=0)
+        world.kill(killed)
+        ear = Ear()
+        again = await poll(fetcher, path, comments=True, told=0, ear=ear)
+        third = await poll(fetcher, path, comments=True)
+        quiet = await poll(fetcher, path, comments=True)
+
+    assert [new.item.id for new in lost.comments] == [alive, killed]
+    for report in (again, third):
+        assert [new.item.id for new in report.comments] == [alive]
+        assert counts(report) == [(7, 2)]
+    assert ear.sentences() == [
+        f"2 pieces of news have reached nobody; the next run with {path} tells them"
+    ]
+    assert quiet.comments == ()
+    assert counts(quiet) == [(7, 0)]
+    assert query(path, "SELECT count(*) FROM untold") == [(0,)]
 
 
 async def test_full_walks_keep_figures_only(path: str) -> None:
@@ -104,9 +142,9 @@ async def test_full_walks_keep_figures_only(path: str) -> None:
 
 
 async def test_what_was_not_read_is_read_by_the_next_run(path: str) -> None:
-    """Runs on a budget get on, each where the last one stopped."""
+    """A run on a budget goes on where the last one stopped."""
     world = front_page(200)
-    async with client(world, max_fetches=80) as (_, fetcher):
+    async with client(world, max_fetches=60) as (_, fetcher):
         reports = [await poll(fetcher, path) for _ in range(4)]
 
     assert [report.status for report in reports] == ["partial", "partial", "partial", "exact"]
@@ -115,7 +153,7 @@ async def test_what_was_not_read_is_read_by_the_next_run(path: str) -> None:
 
 
 async def test_unread_comments_stay_unread(path: str) -> None:
-    """They are known to be there, not what they are."""
+    """The file has them, but not their state."""
     async with client(front_page(100), max_fetches=80) as (_, fetcher):
         await poll(fetcher, path)
         memory = Memory()
@@ -125,7 +163,7 @@ async def test_unread_comments_stay_unread(path: str) -> None:
 
     (discussion,) = memory.discussions.values()
     saved = query(path, "SELECT item_id FROM items WHERE state = 'unread'")
-    assert {i for i, node in discussion.tree.nodes.items() if node.own is UNREAD} == {
+    assert {i for i, node in discussion.tree.nodes.items() if node.state is State.UNREAD} == {
         item_id for (item_id,) in saved
     }
     assert saved
@@ -133,7 +171,7 @@ async def test_unread_comments_stay_unread(path: str) -> None:
 
 
 async def test_story_that_left_the_list_is_followed_by_the_next_run(path: str) -> None:
-    """It is counted without a rank, for as long as was asked."""
+    """It is counted without a rank, for as long as --follow says."""
     world, clock = front_page(3, 4), Clock()
     async with client(world) as (_, fetcher):
         await poll(fetcher, path, clock=clock, limit=2)
@@ -153,7 +191,7 @@ async def test_story_that_left_the_list_is_followed_by_the_next_run(path: str) -
 async def test_clock_that_was_set_back_delays_nothing(path: str) -> None:
     """Times in the future are now: the post is checked, and walked, when that is due."""
     world, clock = front_page(3), Clock()
-    clock.now += 36_000  # the comments were not written lately
+    clock.now += 36_000  # no comment was written in the last minute
     async with client(world) as (_, fetcher):
         await poll(fetcher, path, clock=clock)
         clock.now -= 3600
@@ -169,7 +207,7 @@ async def test_clock_that_was_set_back_delays_nothing(path: str) -> None:
 
 
 async def test_time_proof_and_newcomers_survive(path: str) -> None:
-    """All that a memory decides by is in the file."""
+    """The file keeps everything that a memory decides by."""
     world, clock = front_page(30), Clock()
     clock.now = 10_000.5
     async with client(world) as (_, fetcher):
@@ -185,11 +223,11 @@ async def test_time_proof_and_newcomers_survive(path: str) -> None:
     assert (discussion.proof.live, discussion.proof.past) == (31, [(30, clock.now)])
     assert discussion.tree.total(world.top[0]) is not None
     assert {node.read_at for node in discussion.tree.nodes.values()} == {clock.now}
-    assert memory.maxitem == discussion.tree.upto == world.next_id - 1
+    assert memory.maxitem.known == discussion.tree.upto == world.next_id - 1
     assert [(c.id, at) for c, at in memory.newcomers][-1] == (world.next_id - 1, clock.now)
 
 
-# What stands in the file.
+# The content of the file.
 
 
 async def test_counts_get_a_row_where_something_differs(path: str) -> None:
@@ -210,7 +248,7 @@ async def test_counts_get_a_row_where_something_differs(path: str) -> None:
 
 
 async def test_file_is_ours_and_sound(path: str) -> None:
-    """Anyone can see whose it is, and that its rows belong together."""
+    """The file names its application, and all its foreign keys hold."""
     async with client(front_page(3, 4)) as (_, fetcher):
         await poll(fetcher, path)
 
@@ -223,7 +261,7 @@ async def test_file_is_ours_and_sound(path: str) -> None:
 
 
 async def test_views_answer(path: str) -> None:
-    """The latest counts, growth, disputes, what was partial, who wrote most."""
+    """The latest counts, growth, disputes, partial counts, authors."""
     world = front_page(3, 4)
     post = world.top[0]
     (world.items[post] or {})["descendants"] = 7
@@ -255,11 +293,13 @@ async def test_foreign_keys_name_their_columns(path: str) -> None:
         ("stories", "story_id"),
         ("polls", "poll_id"),
     }
-    assert {name for name, *_ in found} == {"counts", "items", "notices", "trees"}
+    assert {name for name, *_ in found} == {
+        *("counts", "items", "listed", "notices", "removals", "told", "trees", "untold"),
+    }
 
 
 async def test_odd_text_is_kept_as_far_as_it_is_text(path: str) -> None:
-    """Half a surrogate pair in a title or a name is left out, and ends nothing."""
+    """Half a surrogate pair, or a control character, is left out, and ends nothing."""
     world = front_page(1)
     post = world.top[0]
     (world.items[post] or {}).update(title="a\ud800b\0c", by="\udfff")
@@ -268,8 +308,95 @@ async def test_odd_text_is_kept_as_far_as_it_is_text(path: str) -> None:
         report = await poll(fetcher, path)
 
     assert report.status == "exact"
-    assert query(path, 'SELECT title, "by" FROM stories') == [("ab\0c", "")]
+    assert query(path, 'SELECT title, "by" FROM stories') == [("abc", "")]
     assert query(path, 'SELECT "by" FROM items') == [("x",)]
+
+
+async def test_story_that_left_the_list_has_no_rank(path: str) -> None:
+    """At any moment each rank is one story's, and a departure has a time."""
+    world = front_page(3, 4, 5)
+    first, second, third = world.top
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path)
+        world.top = [third, first]
+        await poll(fetcher, path)
+        await poll(fetcher, path, limit=1)
+
+    latest = query(path, "SELECT story_id, rank FROM latest_counts ORDER BY story_id")
+    assert latest == [(first, 2), (second, None), (third, 1)]
+    ranks = "SELECT story_id, rank FROM counts_by_poll WHERE poll_id = ? ORDER BY rank"
+    assert query(path, ranks, 1) == [(first, 1), (second, 2), (third, 3)]
+    assert query(path, ranks, 2) == [(third, 1), (first, 2)]
+    assert query(path, ranks, 3) == [(third, 1), (first, 2)]
+
+
+async def test_removals_are_recorded(path: str) -> None:
+    """Each way from live to dead or deleted, and back, also where the tree is walked again."""
+    world, clock = front_page(5), Clock()
+    one, other, *_ = world.walk(world.top[0])
+    async with client(world) as (_, fetcher):
+        await poll(fetcher, path, clock=clock)
+        world.kill(one)
+        world.delete(other)
+        await poll(fetcher, path, clock=clock)
+        world.revive(one)
+        clock.now += 100
+        await poll(fetcher, path, clock=clock)
+
+    found = query(path, "SELECT item_id, from_state, to_state FROM removals ORDER BY rowid")
+    assert sorted(found[:2]) == sorted([(one, "live", "dead"), (other, "live", "deleted")])
+    assert found[2:] == [(one, "dead", "live")]
+    hours = query(path, "SELECT sum(died), sum(deleted), sum(came_back) FROM removals_by_hour")
+    assert hours == [(1, 1, 1)]
+
+
+def move(path: str, change: str) -> None:
+    """Do to a history what people do, while it is used."""
+    if change == "deleted":
+        Path(path).unlink()
+    else:
+        Path(path).rename(f"{path}.moved")
+    if change == "replaced":
+        Path(f"{path}.backup").rename(path)
+
+
+@pytest.mark.parametrize("change", ["moved", "deleted", "replaced"])
+async def test_file_that_is_moved_is_noticed(path: str, change: str) -> None:
+    """One warning; the polls go into what is there now, and the moved file is sound."""
+    world, ear, memory = front_page(5), Ear(), Memory()
+    async with client(world) as (_, fetcher), History(path, Troubles(ear)) as history:
+        for number in range(1, 5):
+            if number == 2:
+                query(path, f"VACUUM INTO '{path}.backup'")
+            if number == 3:
+                move(path, change)
+            await Poll(fetcher, Settings(), memory=memory, number=number, history=history).run(
+                lambda _: None
+            )
+            world.add_reply(world.top[0])
+
+    before = 1 if change == "replaced" else 0
+    assert query(path, "SELECT count(*) FROM polls") == [(before + 2,)]
+    assert query(path, "SELECT count(*) FROM items") == [(8,)]
+    assert query(path, "PRAGMA integrity_check") == [("ok",)]
+    if change != "deleted":
+        assert query(f"{path}.moved", "SELECT count(*) FROM polls") == [(2,)]
+        assert query(f"{path}.moved", "PRAGMA integrity_check") == [("ok",)]
+    (sentence,) = ear.sentences()
+    assert sentence.startswith(f"{path} was moved, replaced or deleted: ")
+
+
+async def test_file_of_another_api_is_refused(path: str) -> None:
+    """Its ids mean something else."""
+    async with History(path, api_url="http://127.0.0.1:1/v0") as history:
+        memory = Memory()
+        async with client(front_page(1)) as (_, fetcher):
+            await Poll(fetcher, Settings(), memory=memory, number=1, history=history).run(
+                lambda _: None
+            )
+
+    with pytest.raises(HistoryError, match=r"belongs to the API at http://127\.0\.0\.1:1/v0"):
+        await History(path, api_url="http://127.0.0.1:2/v0").__aenter__()
 
 
 # What is refused, untouched.
@@ -333,7 +460,7 @@ def test_refused_file_stays_as_it_is(make: Any, problem: str, path: str) -> None
     ],
 )
 def test_path_that_cannot_be(name: str, problem: str, tmp_path: Path) -> None:
-    """What cannot be a file at all is refused likewise."""
+    """A path that cannot be a file is refused likewise."""
     path = os.path.join(tmp_path, name)  # noqa: PTH118 - a "." and a NUL stay what they are
 
     with pytest.raises(HistoryError, match=r".") as caught:
@@ -344,7 +471,7 @@ def test_path_that_cannot_be(name: str, problem: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def read_only_file() -> Iterator[Path]:
-    """A history, where every user may look, which pytest's folders are not."""
+    """A history in a folder that every user may enter, unlike pytest's."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         path = Path(folder, "h.db")
@@ -355,7 +482,7 @@ def read_only_file() -> Iterator[Path]:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX users")
 async def test_read_only_file_is_refused(read_only_file: Path) -> None:
-    """Also by a user who is not root, to whom permissions mean something."""
+    """By a user who is not root: root may write any file."""
     code = (
         "import os, sys\n"
         "from hn_comments.history.store import Store\n"
@@ -379,8 +506,34 @@ def test_names_mean_themselves(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
+def flip_and_open(path: str, chance: random.Random) -> None:
+    """Change a byte to what is no ASCII, and use the file; only our own errors may come out."""
+    content = bytearray(Path(path).read_bytes())
+    content[chance.randrange(100, len(content))] = chance.randrange(128, 256)
+    flipped = f"{path}.flipped"
+    Path(flipped).write_bytes(content)
+    try:
+        store = Store(flipped)
+        store.recall(Memory(), [1], trees=True)
+        store.close()
+    except HistoryError as exc:
+        assert str(exc).isprintable()  # noqa: PT017 - most damage is harmless
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 9))]
+)
+def test_damaged_schema_is_refused_or_read(seed: int, path: str) -> None:
+    """Whatever byte of it is changed, also to what is no text."""
+    Store(path).close()
+    chance = random.Random(seed)
+
+    for _ in range(150):
+        flip_and_open(path, chance)
+
+
 def test_empty_file_is_a_new_one(path: str) -> None:
-    """As `mktemp` makes it."""
+    """`mktemp` makes such files."""
     Path(path).touch()
 
     Store(path).close()
@@ -389,16 +542,16 @@ def test_empty_file_is_a_new_one(path: str) -> None:
 
 
 def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
-    """A file of an older version gets what it lacks; a step that fails leaves it as it was."""
+    """A file of an older version gets all it lacks; a step that fails leaves it unchanged."""
     steps = (("CREATE TABLE a (x)",), ("CREATE TABLE b (x)", "INSERT INTO a VALUES (1)"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, steps[:1])
+        migrate(connection, steps[:1], {})
         with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, (*steps, ("CREATE TABLE c (x)", "nonsense")))
+            migrate(connection, (*steps, ("CREATE TABLE c (x)", "nonsense")), {})
         before = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        migrate(connection, steps)
-        migrate(connection, steps)
-        migrate(connection, steps[:1])
+        migrate(connection, steps, {})
+        migrate(connection, steps, {})
+        migrate(connection, steps[:1], {})
 
         assert before == (1,)
         assert connection.execute("SELECT x FROM a").fetchall() == [(1,)]
@@ -406,7 +559,31 @@ def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
 
 
-# What it survives.
+OLD_FILE = """
+    INSERT INTO polls VALUES (1, '2026-11-01T10:00:00Z', 'top', 1, 9, 0, 0, 'full', 0, 0, 'exact',
+        NULL);
+    INSERT INTO stories VALUES (1, 'story', 'Old', 'ann', NULL, 9, '2026-11-01T09:00:00Z',
+        '2026-11-01T10:00:00Z', '2026-11-01T10:00:00Z');
+    INSERT INTO counts VALUES (1, 1, 1, 2, 2, 0, 0, 0, 2, 9, 'exact');
+    CREATE VIEW latest_counts AS SELECT 'old' AS title;
+    CREATE VIEW mine AS SELECT 7 AS x;
+"""
+
+
+def test_file_of_an_older_version_keeps_its_figures(path: str) -> None:
+    """It gets the newer tables and views; views of the user's own stay."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, MIGRATIONS[:1], {})
+        connection.executescript(OLD_FILE)
+
+    Store(path).close()
+
+    assert query(path, "SELECT title, rank, comments FROM latest_counts") == [("Old", 1, 2)]
+    assert query(path, "SELECT * FROM told") == [(1, 2, "exact")]
+    assert query(path, "SELECT * FROM mine") == [(7,)]
+
+
+# Accidents.
 
 
 @pytest.mark.parametrize(
@@ -417,23 +594,21 @@ def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
         "UPDATE items SET parent_id = item_id + 1 - 2 * (item_id % 2)",
         "UPDATE trees SET stale = 'nonsense'",
         "UPDATE trees SET walked_at = 'yesterday'",
-        "UPDATE trees SET unlisted = '[1]'",
+        "UPDATE trees SET unlisted = '[[1, null]]'",
     ],
 )
-async def test_memory_that_contradicts_itself_is_read_anew(
-    contradiction: str, path: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_memory_that_contradicts_itself_is_read_anew(contradiction: str, path: str) -> None:
     """There is a warning, the figures stay, and the file is well afterwards."""
+    second_run, third_run = Ear(), Ear()
     async with client(front_page(40)) as (_, fetcher):
         await poll(fetcher, path)
         query(path, contradiction)
-        again = await poll(fetcher, path)
-        said = caplog.text
-        caplog.clear()
-        third = await poll(fetcher, path)
+        again = await poll(fetcher, path, ear=second_run)
+        third = await poll(fetcher, path, ear=third_run)
 
+    (said,) = second_run.sentences()
     assert "contradicts itself" in said
-    assert caplog.text == ""
+    assert third_run.sentences() == []
     assert counts(again) == counts(third) == [(40, 0)]
     assert again.mode == "full"
     assert third.mode == "delta"
@@ -441,13 +616,14 @@ async def test_memory_that_contradicts_itself_is_read_anew(
 
 
 async def test_busy_file_is_a_warning_and_the_next_poll_writes_it_all(
-    path: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another process holds it for long, polls go on; nothing is lost."""
-    monkeypatch.setattr("hn_comments.history.database.BUSY_TIMEOUT", 20 * MS)
+    ear = Ear()
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 20 * MS)
     world = front_page(3)
     memory, reports = Memory(), list[PollReport]()
-    async with client(world) as (_, fetcher), History(path) as history:
+    async with client(world) as (_, fetcher), History(path, Troubles(ear)) as history:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             for number in (1, 2):
@@ -464,42 +640,104 @@ async def test_busy_file_is_a_warning_and_the_next_poll_writes_it_all(
     assert written == [(0,)]
     assert query(path, "SELECT comments FROM counts ORDER BY poll_id") == [(3,), (4,), (5,)]
     assert query(path, "SELECT count(*) FROM items") == [(5,)]
-    assert [record.message.partition(path)[2] for record in caplog.records] == [
+    assert [sentence.partition(path)[2] for sentence in ear.sentences()] == [
         ": database is locked; what is reported now is not in it until a later poll can write it",
-        " can be written again: it has all of the last 3 polls",
+        " can be written again: it has the 2 polls that were not in it",
     ]
 
 
-async def test_cancelled_poll_is_in_the_file_before_it_is_published(path: str) -> None:
+async def test_cancelled_poll_is_in_the_file_before_it_is_published(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However often it is cancelled, and however long that takes; it says so afterwards."""
     published: list[int] = []
-    async with (
-        client(front_page(30), latency=5000 * MS) as (_, fetcher),
-        History(path) as history,
-    ):
+    begun, go_on, save = threading.Event(), threading.Event(), Store.save
+
+    def save_slowly(*args: Any, **more: Any) -> Any:
+        begun.set()
+        assert go_on.wait(DEADLINE)
+        return save(*args, **more)
+
+    monkeypatch.setattr(Store, "save", save_slowly)
+    async with client(front_page(30)) as (_, fetcher), History(path) as history:
         one = Poll(fetcher, Settings(), memory=Memory(), number=1, history=history)
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            task = asyncio.create_task(
-                one.run(lambda _: published.extend(query(path, "SELECT count(*) FROM polls")[0]))
-            )
+        task = asyncio.create_task(
+            one.run(lambda _: published.extend(query(path, "SELECT count(*) FROM polls")[0]))
+        )
+        await eventually(begun.is_set)
+        for _ in range(3):
+            task.cancel()
             await asyncio.sleep(10 * MS)
-            for _ in range(3):
-                task.cancel()
-                await asyncio.sleep(10 * MS)
-            before = [*published]
+        before = [*published]
+        go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     assert before == []
     assert published == [1]
+    assert query(path, "SELECT count(*) FROM polls") == [(1,)]
+
+
+class Tries:
+    """Counts how often a store is asked to save."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.number = 0
+        save = Store.save
+
+        def count(*args: Any, **more: Any) -> Any:
+            self.number += 1
+            return save(*args, **more)
+
+        monkeypatch.setattr(Store, "save", count)
+
+
+async def test_busy_file_delays_no_exit(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancelled poll does not wait for the other process; the next one writes both."""
+    tries, memory = Tries(monkeypatch), Memory()
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 10 * DEADLINE)
+    async with client(front_page(3)) as (_, fetcher), History(path) as history:
+        first, second = (
+            Poll(fetcher, Settings(), memory=memory, number=number, history=history)
+            for number in (1, 2)
+        )
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            task = asyncio.create_task(first.run(lambda _: None))
+            await eventually(lambda: tries.number > 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert other.in_transaction
+        await second.run(lambda _: None)
+
+        assert query(path, "SELECT count(*) FROM polls") == [(2,)]
+
+
+async def test_busy_file_delays_no_poll_twice(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one waits for a while, the next ones try once."""
+    tries, memory = Tries(monkeypatch), Memory()
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 300 * MS)
+    numbers = []
+    async with client(front_page(3)) as (_, fetcher), History(path) as history:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in (1, 2, 3):
+                before = tries.number
+                run = Poll(fetcher, Settings(), memory=memory, number=number, history=history)
+                await run.run(lambda _: None)
+                numbers.append(tries.number - before)
+
+    assert numbers[0] > 1
+    assert numbers[1:] == [1, 1]
+    assert query(path, "SELECT count(*) FROM polls") == [(3,)]
 
 
 async def test_what_could_not_be_written_is_written_at_the_end(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run of one poll has no next one."""
-    monkeypatch.setattr("hn_comments.history.database.BUSY_TIMEOUT", 20 * MS)
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 20 * MS)
     async with client(front_page(3)) as (_, fetcher), History(path) as history:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -510,7 +748,7 @@ async def test_what_could_not_be_written_is_written_at_the_end(
 
 
 async def test_new_is_counted_from_the_last_exact_count(path: str) -> None:
-    """A failure in between says nothing about what is new."""
+    """A failure in between does not count."""
     world = front_page(30, 3)
     post = world.items[world.top[0]] or {}
     kids = post["kids"]
@@ -528,7 +766,7 @@ async def test_new_is_counted_from_the_last_exact_count(path: str) -> None:
 
 
 async def test_two_processes_lose_nothing_of_each_other(path: str) -> None:
-    """Their trees grow from what each has read, in any order."""
+    """Their trees grow by the comments that each has read, in any order."""
     world = front_page(30, 30)
     shuffled = random.Random(1)
     async with client(world) as (_, fetcher), History(path) as one, History(path) as other:
@@ -551,7 +789,7 @@ async def test_two_processes_lose_nothing_of_each_other(path: str) -> None:
 
 
 async def test_dropped_parent_of_anothers_comment_is_written_again(path: str) -> None:
-    """One process sees a comment removed, the other a reply to it: what is saved is a tree."""
+    """One process sees a comment removed, the other a reply to it; the saved rows are a tree."""
     world, clock = front_page(3), Clock()
     post = world.top[0]
     comment = next(iter(world.walk(post)))
@@ -574,7 +812,7 @@ async def test_dropped_parent_of_anothers_comment_is_written_again(path: str) ->
 
 
 class Process:
-    """One that uses the file: its memory, which a poll filled, and what it has saved."""
+    """A process that uses the file: its memory, filled by a poll, and its store."""
 
     def __init__(self, path: str, report: PollReport, clock: Clock) -> None:
         self.store, self.memory, self.report = Store(path), Memory(clock), report
@@ -585,12 +823,12 @@ class Process:
         return discussion
 
     def save(self) -> None:
-        assert self.store.save(self.report, self.memory)
+        self.store.save([self.report], [], self.memory)
 
 
 @pytest.fixture
 async def processes(path: str) -> AsyncIterator[tuple[Process, Process, Process]]:
-    """Three processes and a file that knows a tree of thirty comments."""
+    """Yield three processes and a file with a tree of thirty comments."""
     clock = Clock()
     async with client(front_page(30)) as (_, fetcher):
         report = await poll(fetcher, path, clock=clock)
@@ -604,7 +842,7 @@ Processes = tuple[Process, Process, Process]
 
 
 async def test_the_largest_claim_counts(processes: Processes) -> None:
-    """What one has read to the end, the other does not take back."""
+    """A claim of a process that has read to the end is not lowered by another."""
     one, other, third = processes
     mine, theirs = one.recall(), other.recall()
     upto = mine.tree.upto
@@ -618,7 +856,7 @@ async def test_the_largest_claim_counts(processes: Processes) -> None:
 
 
 async def test_unfinished_claim_does_not_count(processes: Processes) -> None:
-    """What one wanted to read up to, and the other has not, nobody has."""
+    """A claim that a process has not finished counts for no other."""
     one, other, third = processes
     mine, theirs = one.recall(), other.recall()
     upto = mine.tree.upto
@@ -643,23 +881,23 @@ async def test_lower_claim_of_one_who_knows_counts(processes: Processes) -> None
 
 
 async def test_ids_not_read_yet_are_not_claimed(processes: Processes) -> None:
-    """And since when they are asked for is known to the next run, which may give them up."""
+    """The next run knows since when they are asked for, and when to give them up."""
     one, other, _ = processes
     upto = one.recall().tree.upto
     since = one.memory.clock() - 60
-    one.memory.pending = {upto - 3: Pending(since=since), upto: Pending()}
+    one.memory.pending.waits = {upto - 3: Wait(since=since), upto: Wait()}
 
     one.save()
 
     assert other.recall().tree.upto == upto - 4
-    assert {i: pending.since for i, pending in other.memory.pending.items()} == {
+    assert {i: wait.since for i, wait in other.memory.pending.waits.items()} == {
         upto - 3: pytest.approx(since, abs=0.002),
         upto: None,
     }
 
 
 async def test_stale_nodes_and_unfinished_walks_are_gone_on_with(processes: Processes) -> None:
-    """What is left to be read is left to the next run."""
+    """The next run reads the rest."""
     one, other, third = processes
     mine = one.recall()
     comment = max(mine.tree.nodes)
@@ -679,14 +917,14 @@ async def test_stale_nodes_and_unfinished_walks_are_gone_on_with(processes: Proc
 
 
 async def test_only_differences_are_written(processes: Processes, path: str) -> None:
-    """What one has dropped is gone; what another has added stays."""
+    """Comments that one process dropped are gone; those that another added stay."""
     one, other, third = processes
     mine, theirs = one.recall(), other.recall()
     leaves = [i for i, node in mine.tree.nodes.items() if not node.kids]
     post = mine.post_id
     new = Item(id=mine.tree.upto + 1, type="comment", parent=post)
 
-    assert theirs.tree.join(new)
+    assert theirs.join(new)
     other.save()
     mine.tree.nodes[mine.tree.nodes[leaves[0]].parent].read_at = 0
     parent = mine.tree.nodes[leaves[0]].parent
@@ -704,7 +942,7 @@ async def test_only_differences_are_written(processes: Processes, path: str) -> 
 
 
 async def test_half_read_tree_does_not_replace_a_whole_one(processes: Processes, path: str) -> None:
-    """One that could not read the file, and not all of the tree either, leaves it alone."""
+    """A process that read neither the file nor the whole tree leaves the saved tree alone."""
     one, other, _ = processes
     async with client(front_page(30), max_fetches=28) as (_, fetcher):
         await Poll(fetcher, Settings(), memory=one.memory, number=1).run(lambda _: None)
@@ -717,7 +955,7 @@ async def test_half_read_tree_does_not_replace_a_whole_one(processes: Processes,
 
 
 async def test_old_newcomers_leave_the_file(processes: Processes, path: str) -> None:
-    """After a minute and a half their parents list them, or never will."""
+    """After 90 seconds their parents list them, or never will."""
     one, _, _ = processes
     one.recall()
     before = query(path, "SELECT count(*) > 0 FROM newcomers")
@@ -744,7 +982,7 @@ async def url() -> Any:
 
 
 async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None:
-    """What was printed is in it, and the next run starts from there."""
+    """Every printed poll is in it, and the next run starts from there."""
     moments = random.Random(3)
     printed = 0
     for _ in range(3):
@@ -763,7 +1001,7 @@ async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None
 
 
 async def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:
-    """Exit code 2, as for any other argument that cannot be."""
+    """The exit code is 2, as for any other bad argument."""
     code, stdout, stderr = await run(*COMMAND, "--history", str(tmp_path), "--once")
 
     assert (code, stdout) == (2, "")

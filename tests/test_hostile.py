@@ -1,8 +1,8 @@
 """
-What nobody should answer: arbitrary bytes, from a server that knows no HTTP.
+Arbitrary bytes as answers, from a server that knows no HTTP.
 
-Whatever comes, a fetch gives a value or one error of ours, with a reason of one short line,
-and the next fetch finds everything as it was. With `-m long` it is tried many more times.
+For any answer a fetch gives a value or one error of ours, with a reason of one short line, and
+the next fetch finds everything as it was. With `-m long` many more answers are tried.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ LONG = pytest.mark.long
 
 
 class Raw:
-    """A server that reads the head of a request, and answers what the test says."""
+    """A server that reads the head of a request, and sends the bytes that a test gives it."""
 
     answer = b""
     chunks = 1
@@ -69,7 +69,7 @@ class Raw:
 
 @asynccontextmanager
 async def raw_server(context: ssl.SSLContext | None = None) -> AsyncIterator[tuple[Raw, str]]:
-    """Give the server, and its host and port."""
+    """Yield the server, and its host and port."""
     raw = Raw()
     server = await asyncio.start_server(raw.handle, "127.0.0.1", 0, ssl=context)
     try:
@@ -80,7 +80,7 @@ async def raw_server(context: ssl.SSLContext | None = None) -> AsyncIterator[tup
 
 @pytest.fixture
 def fetch() -> Iterator[Callable[[bytes], Any]]:
-    """Give what fetches item 1 from a server that answers so, and returns the error if any."""
+    """Yield a function that fetches item 1 for a given answer, and returns the error if any."""
     with asyncio.Runner() as runner:
         servers = raw_server()
         raw, address = runner.run(servers.__aenter__())
@@ -101,7 +101,7 @@ def fetch() -> Iterator[Callable[[bytes], Any]]:
 
 
 def check(outcome: Any) -> None:
-    """Fail unless this is a value, or an error with a reason of one short line."""
+    """Fail if *outcome* is an error whose reason is not one short line."""
     if isinstance(outcome, Exception):
         assert 0 < len(str(outcome)) <= SHORT
         assert str(outcome).isprintable()
@@ -189,7 +189,7 @@ def test_any_answer_is_a_value_or_one_short_error(
     fetch: Callable[[bytes], Any], raw: bytes
 ) -> None:
     """Status lines, headers, encodings, lengths that lie, redirects, cookies, noise."""
-    # A refusal is asked again for a minute, which is the pacer's business.
+    # No refusals: the pacer asks again for a minute.
     outcome = None if b" 429 " in raw[:30] or b" 420 " in raw[:30] else fetch(raw)
 
     check(outcome)
@@ -257,7 +257,7 @@ def decoders() -> list[Callable[[bytes], Any]]:
 def test_any_json_is_an_item_or_malformed(
     decode: Callable[[bytes], Any], value: Any, depth: int
 ) -> None:
-    """Of every wrong kind, and nested as deep as decoders let through."""
+    """JSON of every wrong kind, nested as deep as decoders allow."""
     body = json.dumps(value).encode()
     for nested in (
         body,
@@ -274,7 +274,7 @@ def test_any_json_is_an_item_or_malformed(
 
 
 def test_more_kids_than_any_item_has_are_malformed() -> None:
-    """Memory is bounded by what can be, not by what is claimed."""
+    """An answer cannot make a walk take any memory it likes."""
     kids = list(range(2, MAX_KIDS + 3))
 
     with pytest.raises(MalformedItem, match="more than 50000"):
@@ -296,7 +296,7 @@ async def test_trickled_body_is_a_timeout() -> None:
 
 
 async def test_redirect_in_a_circle_says_so() -> None:
-    """Not that it refused to follow itself."""
+    """The error names the circle."""
     async with raw_server() as (raw, address):
         raw.answer = http(b"", b"Location: /x.json", status=b"301 X")
         async with Session(Settings(api_url=f"http://{address}")) as session:
@@ -323,14 +323,14 @@ async def test_proxy_that_refuses_is_named_without_its_password(
 
     assert fetcher.fetch_counter == fetches
     assert "hunter2" not in str(caught.value)
-    # What a proxy passes on cannot be told from what it says itself; a tunnel can.
+    # Only with a tunnel does a proxy's own answer differ from one that it passes on.
     if status == 407 or api.startswith("https"):
         assert isinstance(caught.value, ProxyFailed)
         assert f"the proxy {address} answers HTTP {status}" in str(caught.value)
 
 
 async def test_proxy_that_is_not_there_is_called_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or one would look for the fault at the API's end."""
+    """Users would look for the fault at the API otherwise."""
     monkeypatch.setenv("https_proxy", "http://user:hunter2@127.0.0.1:1")
     monkeypatch.delenv("no_proxy", raising=False)
     async with Session(Settings(api_url="https://hn.invalid/v0", retries=0)) as session:
@@ -341,7 +341,7 @@ async def test_proxy_that_is_not_there_is_called_a_proxy(monkeypatch: pytest.Mon
 
 
 async def test_https_asked_of_an_http_port_says_so() -> None:
-    """Whether the server answers in plain text, or waits for the end of our first line."""
+    """The server answers in plain text, or waits for the end of a line."""
     async with raw_server() as (_, address):
         chosen = Settings(api_url=f"https://{address}", retries=0, fetch_timeout=200 * MS)
         async with Session(chosen) as session:
@@ -361,7 +361,7 @@ async def test_https_asked_of_an_http_port_says_so() -> None:
 
 
 async def test_http_asked_of_an_https_port_says_so() -> None:
-    """What comes back is a TLS alert, or nothing."""
+    """The answer is a TLS alert, or none."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     async with raw_server(context) as (_, address):
@@ -421,7 +421,7 @@ async def try_it(api_url: str) -> None:
 
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every request end at a proxy that is not there: hypothesis calls no strangers."""
+    """End every request at a proxy that is not there, so that no test calls a stranger."""
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.delenv("no_proxy", raising=False)
@@ -435,7 +435,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @example("http://ü.example/ä b")
 @example("http://user:hunter2@host/")
 def test_address_that_is_accepted_raises_nothing_later(text: str) -> None:
-    """And one that is not is refused with a sentence, without a password."""
+    """One that is not accepted is refused with a sentence, without a password."""
     try:
         accepted = Settings(api_url=text).api_url
     except ValueError as exc:
@@ -451,7 +451,7 @@ def test_address_that_is_accepted_raises_nothing_later(text: str) -> None:
 @example("socks5:user:hunter2@host")
 @example("http://user:p@ss:hunter2@ho st")
 def test_proxy_variable_is_used_or_refused(text: str) -> None:
-    """With a sentence that shows no password."""
+    """It is refused with a sentence that shows no password."""
     if "\0" in text or text.encode(errors="replace").decode() != text:
         return  # not in any environment
     with pytest.MonkeyPatch.context() as patch:
@@ -473,6 +473,6 @@ def test_no_proxy_may_name_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_session_outside_async_with_says_so() -> None:
-    """Rather than that some attribute is missing."""
+    """The error is not about a missing attribute."""
     with pytest.raises(RuntimeError, match="async with"):
         await URLFetcher(Session()).fetch("x.json")

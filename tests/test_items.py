@@ -1,4 +1,4 @@
-"""What the API answered is checked before it is believed."""
+"""Answers of the API are checked before they are used."""
 
 import pytest
 from aioresponses import aioresponses
@@ -32,7 +32,7 @@ from .support import answer, mocked_fetcher
     ],
 )
 async def test_malformed_items(mocked: aioresponses, value: object) -> None:
-    """What breaks the API's rules is never followed, nor asked for again."""
+    """An answer that breaks the API's rules is neither followed nor asked for again."""
     answer(mocked, "item/1.json", payload=value)
 
     async with mocked_fetcher() as fetcher:
@@ -43,7 +43,7 @@ async def test_malformed_items(mocked: aioresponses, value: object) -> None:
 
 
 async def test_other_fields_are_checked_too(mocked: aioresponses) -> None:
-    """A title that is no text is no title; the count does not depend on it."""
+    """A title that is not text is dropped; the count does not depend on it."""
     answer(
         mocked,
         "item/1.json",

@@ -1,8 +1,8 @@
 """
 What the API has told, and what is believed too late: histories that `test_equivalence` found.
 
-Each fails as long as its fault is there; `told` and `test_equivalence` name them, and leave
-room for them until then.
+Those that are marked fail as long as their fault is there; `told` and `test_equivalence` name
+them, and leave room for them until then.
 """
 
 import copy
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hn_comments.history.store import History
+from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import World
 
@@ -76,7 +76,6 @@ async def test_answer_that_was_read_is_believed() -> None:
         await watcher.check(seconds=200)
 
 
-@pytest.mark.xfail(strict=True, reason="a newcomer's contradictions are never asked about again")
 async def test_contradiction_that_is_over_is_forgotten() -> None:
     """A comment that was moved still names its old parent, where it is not listed any more."""
     world = front_page(0)

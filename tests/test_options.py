@@ -1,7 +1,9 @@
 """Every option, every mistake."""
 
+import argparse
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,11 +13,15 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from hn_comments import Settings
-from hn_comments.command.arguments import duration
 from hn_comments.command.options import build_parser, parse_settings
-from hn_comments.settings import address
+from hn_comments.durations import read_duration
+from hn_comments.kinds import ADDRESS, DURATION
+from hn_comments.settings import OPTIONS
 
 from .support import COMMAND, run
+
+
+BASH = shutil.which("bash") or ""
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +83,35 @@ def test_the_remaining_options() -> None:
     )
 
 
+def test_every_setting_is_an_option() -> None:
+    """By its name, with what it does; those of the command line alone are few."""
+    parser = build_parser()
+    named = {action.dest for action in parser._actions}
+    text = " ".join(parser.format_help().split())
+
+    assert named - OPTIONS.keys() == {"help", "version", "print_completion"}
+    assert named >= OPTIONS.keys()
+    for option in OPTIONS.values():
+        assert option.does in text
+
+
+# Defaults that are no values.
+UNUSUAL = {"go on for ever)", "not at all)", "3 until one has succeeded)"}
+
+
+def test_defaults_in_the_help_are_real() -> None:
+    """Also those of durations, which it says in the largest unit."""
+    helps = {action.dest: str(action.help) for action in build_parser()._actions}
+
+    for name, option in OPTIONS.items():
+        default = helps[name].partition(" (default: ")[2]
+        if option.default:
+            read = read_duration if option.kind is DURATION else str
+            assert read(default.removesuffix(")")) == read(str(option.default)), name
+        else:
+            assert default in {"", *UNUSUAL}, name
+
+
 def test_live_needs_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,23 +150,17 @@ def test_posts(post: str) -> None:
     assert parse_settings([post, "8863"]).posts == (8863,)
 
 
+def test_old_posts() -> None:
+    """What is no limit is a post; where the API is another one, so is any id."""
+    assert parse_settings(["501"]).posts == (501,)
+    assert parse_settings(["5", "--api-url", "http://127.0.0.1:1"]).posts == (5,)
+
+
 def test_posts_and_options_mix() -> None:
     """In any order."""
     settings = parse_settings(["1", "--once", "2", "-q", "3"])
 
     assert (settings.posts, settings.polls, settings.list_name) == ((1, 2, 3), 1, "posts")
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        *(("5", 5), ("0.5", 0.5), ("30s", 30), ("5m", 300), ("1h", 3600), ("1.5h", 5400)),
-        *(("5min", 300), ("90 s", 90), ("1d", 86400), ("2 Days", 172800), ("1 hour", 3600)),
-    ],
-)
-def test_durations(text: str, seconds: float) -> None:
-    """Seconds, or a unit, in any of its spellings."""
-    assert duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -178,17 +207,19 @@ def test_stories_as_people_write_them(text: str, chosen: str) -> None:
         ("--api-url http://xn--", "--api-url"),
         ("--api-url http://a\\b", "--api-url"),
         ("--api-url http://a:0", "--api-url"),
+        ("--api-url http://a:65536", "--api-url"),
         ("--api-url http://a..b", "--api-url"),
         ("0", "'0' is neither an item id nor"),
         ("abc", "'abc'"),
         ("once", "did you mean --once?"),
         ("show", "did you mean --stories show?"),
         ("5", "5 looks like a limit: did you mean --limit 5?"),
+        ("500", "500 looks like a limit"),
         ("https://example.com/item?id=1", "'https://example.com/item?id=1'"),
         ("https://news.ycombinator.com/user?id=pg", "POST"),
         ("https://news.ycombinator.com/item?id=1&id=2", "POST"),
         ("https://[news.ycombinator.com/item?id=1", "POST"),
-        ("--once --polls 2", "--polls: is not allowed with --once"),
+        ("--once --polls 2", "--polls: not allowed with argument --once"),
         ("-q -v", "--verbose: is not allowed with --quiet"),
         ("--demo --api-url http://a", "--api-url: is not allowed with --demo"),
         ("1 --limit 5", "--limit: is not allowed with POST"),
@@ -206,7 +237,7 @@ def test_stories_as_people_write_them(text: str, chosen: str) -> None:
         ("--live --output x", "--output: is not allowed with --live"),
         ("--live --quiet", "--quiet: is not allowed with --live"),
         ("--live --changes-only", "--changes-only: is not allowed with --live"),
-        ("--output x --history x", "--output: is the same file as --history"),
+        ("--output x --history x", "--output: is a file that --history writes"),
         ("--nonsense", "unknown option --nonsense (see"),
         ("--perid 5m", "unknown option --perid: did you mean --period?"),
         ("-limit 5", "did you mean --limit?"),
@@ -280,6 +311,96 @@ def test_what_overrides_a_file_is_not_blamed_on_it(
     assert "error: argument --limit: must be" in capsys.readouterr().err
 
 
+def test_a_file_as_windows_writes_it(tmp_path: Path) -> None:
+    """With a mark at its beginning, and its own ends of lines."""
+    file = tmp_path / "arguments"
+    file.write_bytes("\ufeff--limit 3\r\n--output 'a\u2028b'\r\n".encode())
+
+    assert parse_settings([f"@{file}"]) == Settings(limit=3, output="a\u2028b")
+
+
+def test_a_file_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is read where it is named; a mistake in it is its own."""
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    outer.write_text(f"-q\n@{inner} --once", encoding="utf-8")
+    inner.write_text("--limit 3", encoding="utf-8")
+    assert parse_settings([f"@{outer}"]) == Settings(limit=3, quiet=True, polls=1)
+
+    inner.write_text("\n--polls 3", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        parse_settings([f"@{outer}"])
+    assert f"error: {outer}, line 2: argument --once: not allowed" in capsys.readouterr().err
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a directory with a history, and other names for its files."""
+    if sys.platform == "win32":
+        pytest.skip("not everybody may make links there")
+    monkeypatch.chdir(tmp_path)
+    for name in ("c.db", "c.db-shm"):
+        (tmp_path / name).write_bytes(b"something")
+    (tmp_path / "hard.csv").hardlink_to("c.db")
+    (tmp_path / "hard-shm.csv").hardlink_to("c.db-shm")
+    (tmp_path / "soft.csv").symlink_to("c.db")
+    (tmp_path / "soft-wal.csv").symlink_to("c.db-wal")
+    (tmp_path / "round.csv").symlink_to("round.csv")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        *("c.db", "./c.db", "../{name}/c.db", "{path}/c.db", "soft.csv", "hard.csv"),
+        *("c.db-wal", "c.db-shm", "./c.db-journal", "soft-wal.csv", "hard-shm.csv"),
+    ],
+)
+@pytest.mark.parametrize("history", ["c.db", "./soft.csv"])
+def test_results_never_go_into_the_history(
+    output: str, history: str, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever its files are called; nothing is written before that is clear."""
+    before = {file.name: file.lstat() for file in files.iterdir()}
+    output = output.format(name=files.name, path=files)
+
+    with pytest.raises(SystemExit) as caught:
+        parse_settings(["--history", history, "--output", output])
+
+    assert caught.value.code == 2
+    assert "argument --output: is a file that --history writes" in capsys.readouterr().err
+    assert {file.name: file.lstat() for file in files.iterdir()} == before
+
+
+@pytest.mark.parametrize("output", ["c.csv", "c.db.csv", "c.db-wa", "new/c.db", "round.csv"])
+def test_results_go_beside_the_history(output: str, files: Path) -> None:
+    """What is only called alike is another file; opening it says what else is wrong."""
+    assert files.joinpath("c.db").exists()
+    assert parse_settings(["--history", "c.db", "--output", output]).output == output
+
+
+def test_a_history_that_is_not_there_yet_is_no_output(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two names for what will be one file."""
+    files.joinpath("there").symlink_to("new.db")
+
+    with pytest.raises(SystemExit):
+        parse_settings(["--history", "there", "--output", "new.db-journal"])
+
+    assert "is a file that --history writes" in capsys.readouterr().err
+
+
+async def test_standard_output_is_no_history_either(files: Path) -> None:
+    """As in `hn-comments --history c.db >> c.db`."""
+    arguments = ["--history", "c.db", "--once", "--api-url", "http://127.0.0.1:9"]
+    with (files / "c.db").open("ab") as stdout:
+        code, _, stderr = await run(*COMMAND, *arguments, stdout=stdout)
+
+    assert code == 2
+    assert "standard output: is a file that --history writes" in stderr
+    assert (files / "c.db").read_bytes() == b"something"
+
+
 # Whatever a user or an attacker may write instead of an address.
 ODD = st.lists(
     st.sampled_from([*'abx-_:/.@[]%\\~ 019?#é٣。\x00\t\n;&=+!$,|^`{}<>"Z', "xn--", "::1", "//"])
@@ -290,7 +411,7 @@ ODD = st.lists(
 def test_an_accepted_address_can_be_asked(start: str, rest: list[str]) -> None:
     """By the client, which never complains later; any other is one sentence."""
     text = start + "".join(rest)
-    problem = address(text)
+    problem = ADDRESS.problem(text)
     if problem is None:
         url = URL(f"{text}/item/1.json", encoded=True)
         assert url.host
@@ -340,28 +461,79 @@ async def test_help_and_version() -> None:
         assert (code, stderr) == (0, "")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every option, and what it can be."""
+def completion(shell: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what --print-completion prints."""
     with pytest.raises(SystemExit) as caught:
         parse_settings(["--print-completion", shell])
 
-    script = capsys.readouterr().out
     assert caught.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option, and what it can be; nothing of what argparse keeps while it parses."""
+    script = completion(shell, capsys)
+
     for action in build_parser()._actions:
         for name in action.option_strings:
             assert name.lstrip("-") in script
     assert "cancel" in script
+    assert argparse.SUPPRESS not in script
 
 
-def test_completion_says_what_it_needs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.skipif(not BASH, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["--per"], "--period"),
+        (["8863", "--per"], "--period"),
+        (["8863", "8864", "-q", "--form"], "--format"),
+        (["https://news.ycombinator.com/item?id=8863&p=2", "--per"], "--period"),
+        (["8863", "--format", "j"], "json"),
+        (["--limit", "5", "8863", "--history", "c.d"], "c.db"),
+        (["8863", ""], ""),
+    ],
+)
+async def test_bash_completes(
+    words: list[str], completed: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without the extra."""
+    """Also once a post was typed, and without a word of complaint."""
+    files.joinpath("c.db-shm").unlink()
+    ask = (
+        f"COMP_WORDS=({shlex.join(['hn-comments', *words])}); COMP_CWORD={len(words)}\n"
+        '_shtab_hn_comments; echo "${COMPREPLY[*]}"\n'
+    )
+
+    script = completion("bash", capsys) + ask
+    outcome = await run(BASH, "--norc", "--noprofile", "-c", script)
+
+    assert outcome == (0, f"{completed}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("note", "command"),
+    [
+        ("pipx_metadata.json", "pipx inject {place.name} shtab"),
+        ("uv-receipt.toml", "uv pip install --python {python} shtab"),
+        ("pyvenv.cfg", "{python} -m pip install shtab"),
+    ],
+)
+def test_completion_says_what_it_needs(
+    note: str,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In the environment where it runs, whoever made that."""
     monkeypatch.setitem(sys.modules, "shtab", None)
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    (tmp_path / note).touch()
 
     with pytest.raises(SystemExit) as caught:
         parse_settings(["--print-completion", "bash"])
 
     assert caught.value.code == 2
-    assert "pip install 'hn-comments[completion]'" in capsys.readouterr().err
+    expected = command.format(place=tmp_path, python=sys.executable)
+    assert f"--print-completion: needs shtab: {expected} (see" in capsys.readouterr().err

@@ -1,5 +1,5 @@
 """
-The queue for requests, in virtual time: an hour below a limit is a second of testing.
+The queue for requests, in virtual time: an hour below a limit takes a second to test.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ LATENCY = 50 * MS
 
 
 class Server(Session):
-    """A session whose server is a limit and a latency, and which notes what was sent when."""
+    """A session whose server is a limit and a latency; it notes when requests were sent."""
 
     def __init__(self, limit: Callable[[], Limit] | None = None, **chosen: Any) -> None:
         super().__init__(Settings(**chosen))
@@ -65,7 +65,7 @@ async def walk(session: Session, items: int) -> URLFetcher:
 
 
 def limit(rate: float, **given: Any) -> Callable[[], Limit]:
-    """Return what makes a limit by the clock of the running loop."""
+    """Return a limit on the clock of the running loop."""
     return lambda: Limit(rate, clock=asyncio.get_running_loop().time, **given)
 
 
@@ -84,9 +84,9 @@ def limit(rate: float, **given: Any) -> Callable[[], Limit]:
     ],
 )
 def test_walk_ends_exact_at_the_rate_that_is_allowed(rate: float, given: dict[str, Any]) -> None:
-    """Every item is there in the end, at 0.8 of the rate, and at most one in twenty refused."""
+    """Every item comes, at 0.8 of the rate or more, with at most one request in twenty refused."""
     per_second = rate / given.get("window", 1.0)
-    # A hundred are in flight when a server first refuses, so it takes some thousands.
+    # Thousands of items: a hundred are in flight when a server first refuses.
     items = int(max(2000, 30 * per_second, max(5 * rate, 4800) if "window" in given else 0))
 
     async def run() -> URLFetcher:
@@ -120,7 +120,7 @@ def test_limit_that_halves_and_recovers_is_followed() -> None:
 
 
 def test_two_programs_share_a_limit() -> None:
-    """Neither starves, and together they use it."""
+    """Neither starves, and together they use all of it."""
 
     async def run() -> tuple[float, float]:
         first = Server(limit(50, retry_after="none"))
@@ -156,7 +156,7 @@ def test_without_refusals_nothing_is_held_back() -> None:
 
 
 def test_one_refusal_among_many_answers_is_weather() -> None:
-    """It is asked again, and slows nothing down."""
+    """The request is sent again, and nothing slows down."""
 
     class Once(Server):
         async def get(self, path: str, url: URL) -> bytes | URL:
@@ -202,7 +202,7 @@ def test_retry_after_pauses_all_requests_even_the_last_one() -> None:
 
 
 def test_minute_of_nothing_but_refusals_ends_the_poll() -> None:
-    """Nobody is hammered: some twenty requests in that minute, not thousands."""
+    """The server gets some twenty requests in that minute, not thousands."""
 
     async def run() -> Server:
         server = Server(limit(1, burst=0.0, window=1e9, retry_after="none"))
@@ -219,7 +219,7 @@ def test_minute_of_nothing_but_refusals_ends_the_poll() -> None:
 
 
 def test_item_that_alone_is_refused_costs_itself_only() -> None:
-    """While others are answered, its refusals are bounded, and then it is an error."""
+    """While others are answered, the item is refused a few times, and then it is an error."""
 
     class Spiteful(Server):
         async def get(self, path: str, url: URL) -> bytes | URL:
@@ -248,7 +248,7 @@ def test_item_that_alone_is_refused_costs_itself_only() -> None:
 
 
 def test_budget_ends_those_who_wait_for_their_turn_at_once() -> None:
-    """A thousand waiting at five a second do not take minutes to learn that it is over."""
+    """A thousand requests that wait at five a second do not wait for minutes to end."""
 
     async def run() -> None:
         server = Server(limit(5, retry_after="none"))
@@ -265,7 +265,7 @@ def test_budget_ends_those_who_wait_for_their_turn_at_once() -> None:
 
 
 def test_curve_stands_still_while_nobody_wants_to_send() -> None:
-    """An hour's sleep is no reason to come back with a hundred at once."""
+    """After an hour's sleep, not a hundred requests leave at once."""
 
     async def run() -> tuple[float | None, float | None]:
         server = Server(limit(20, retry_after="none"))
@@ -291,7 +291,7 @@ def test_cancellation_at_any_moment_loses_no_place(
     plan: list[tuple[int, int]],
     slow: bool,  # noqa: FBT001
 ) -> None:
-    """However many waited, were let in, or were under way when they were cancelled."""
+    """Requests may be cancelled while they wait, are let in, or are under way."""
 
     async def run() -> None:
         pacer = Pacer(3)

@@ -1,4 +1,4 @@
-"""The grid, the bound on overlap, the errors, the end; without any network, in virtual time."""
+"""The grid, the bound on overlap, the errors and the end, in virtual time."""
 
 import asyncio
 import logging
@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from hn_comments import PollFailed, Settings, TooManyErrors
+from hn_comments.events import Troubles
 from hn_comments.models import PollError
 from hn_comments.poller import MAX_ERRORS_KEPT, Poller
 
-from .support import DEADLINE, MS, VirtualLoop, eventually, in_virtual_time
+from .support import DEADLINE, MS, Ear, VirtualLoop, eventually, in_virtual_time
 
 
 class FakePoll:
-    """Polls that last *seconds*, and fail where *outcomes* says so."""
+    """Polls that last *seconds*, and raise the exceptions among *outcomes*."""
 
     def __init__(self, *, seconds: float = 0, outcomes: str = "") -> None:
         self.seconds = seconds
@@ -52,7 +53,7 @@ async def run(poller: Poller) -> None:
 
 @in_virtual_time
 async def test_so_many_polls_and_no_more() -> None:
-    """--polls 3, and the end when the last of them ends."""
+    """With --polls 3 the program ends when the third poll does."""
     poll = FakePoll(seconds=10 * MS)
 
     await run(poller(poll, polls=3))
@@ -82,23 +83,23 @@ async def test_starts_keep_to_the_grid() -> None:
 
 
 @in_virtual_time
-async def test_slow_polls_overlap_up_to_a_bound(caplog: pytest.LogCaptureFixture) -> None:
+async def test_slow_polls_overlap_up_to_a_bound() -> None:
     """At most two at once; ticks beyond that are skipped, and counted."""
-    poll = FakePoll(seconds=70 * MS)
-    polling = poller(poll, polls=5)
+    poll, ear = FakePoll(seconds=70 * MS), Ear()
+    polling = Poller(poll, Settings(period=20 * MS, polls=5), Troubles(ear))
 
     await run(polling)
 
     assert poll.most_running == 2
     assert poll.starts == pytest.approx([tick * 20 * MS for tick in (0, 1, 4, 5, 8)])
     assert poll.skipped == [0, 0, 2, 2, 4]
-    warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    assert warnings == ["Skipped a poll, 2 polls are still running (1 skipped so far)"]
+    first = "Skipped a poll, 2 polls are still running (1 skipped so far)"
+    assert ear.sentences() == [first]
 
 
 @in_virtual_time
 async def test_blocked_program_counts_the_ticks_it_missed() -> None:
-    """After a long stop the grid goes on where it is, not with a burst of polls."""
+    """After a long stop the polls go on at the next tick, without a burst."""
     poll = FakePoll()
     polling = poller(poll)
     task = asyncio.create_task(polling.run())
@@ -117,7 +118,7 @@ async def test_blocked_program_counts_the_ticks_it_missed() -> None:
 
 @in_virtual_time
 async def test_too_many_errors_end_the_program_at_once() -> None:
-    """The third failure in a row, and not the next tick, is the end."""
+    """It ends at the third failure in a row, not at the next tick."""
     poll = FakePoll(outcomes="FFF")
     start = asyncio.get_running_loop().time()
 
@@ -130,7 +131,7 @@ async def test_too_many_errors_end_the_program_at_once() -> None:
 
 @in_virtual_time
 async def test_polls_still_running_are_cancelled_at_the_end() -> None:
-    """With their errors collected, nothing goes on behind the program's back."""
+    """Their errors are collected, and no task goes on."""
     poll = FakePoll(seconds=3600)
     polling = poller(poll)
     task = asyncio.create_task(polling.run())
@@ -146,7 +147,7 @@ async def test_polls_still_running_are_cancelled_at_the_end() -> None:
 
 @in_virtual_time
 async def test_success_clears_the_list() -> None:
-    """Only failures in a row count."""
+    """The failures before it no longer count."""
     poll = FakePoll(outcomes="FFSFFSFF")
     polling = poller(poll, polls=8)
 
@@ -185,25 +186,24 @@ async def test_errors_never_stop_and_stay_bounded() -> None:
     await run(polling)
 
     assert len(polling.errors) == MAX_ERRORS_KEPT
-    # The last one that was launched did not wait, so it failed first of all.
+    # The poll launched last did not wait, so it failed first.
     messages = {error.message for error in polling.errors}
     assert "failure 149" in messages
     assert not messages & {"failure 150", "failure 1"}
 
 
 @in_virtual_time
-async def test_unexpected_errors_are_collected_too(caplog: pytest.LogCaptureFixture) -> None:
+async def test_unexpected_errors_are_collected_too() -> None:
     """A bug in a poll is an error like any other; the loop survives it."""
+    ear = Ear()
 
     async def poll(number: int, _skipped: int) -> None:
         if number == 1:
             raise ZeroDivisionError("oops")
 
-    polling = Poller(poll, Settings(period=20 * MS, polls=2))
-    with caplog.at_level(logging.ERROR):
-        await run(polling)
+    await run(Poller(poll, Settings(period=20 * MS, polls=2), Troubles(ear)))
 
-    assert "Poll 1 failed: oops" in caplog.messages
+    assert ear.sentences(logging.ERROR) == ["Poll 1 failed: oops (next poll in 1 second)"]
 
 
 @in_virtual_time

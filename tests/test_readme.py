@@ -1,16 +1,18 @@
-"""What the README and the pages beside it show is true."""
+"""The examples, lists and links of the README and the pages beside it are true."""
 
 import json
 import os
 import re
 import shlex
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from hn_comments.command.run import EXIT_CODES, EXIT_ERRORS, EXIT_USAGE
 from hn_comments.output.formats import COMMENT_FIELDS, STORY_FIELDS
+from hn_comments.settings import OPTIONS
 from hn_comments.simulator import FAULTS
 
 from .support import run
@@ -23,11 +25,20 @@ PAGES = {
 }
 README = PAGES["README.md"]
 
-# Where the README's links lead: they are whole addresses, for package indexes.
-ADDRESS = re.compile(
-    r"https://(?:github\.com/hn-comments/hn-comments/blob/main"
-    r"|raw\.githubusercontent\.com/hn-comments/hn-comments/main)/([^)#\s]+)"
-)
+# Where a package index finds the pages of the repository, and its pictures.
+WEB = "https://github.com/hn-comments/hn-comments/blob/main/"
+RAW = "https://raw.githubusercontent.com/hn-comments/hn-comments/main/"
+
+# All pages of the repository, by their path in it.
+DOCUMENTS = [
+    "README.md",
+    "CHANGELOG.md",
+    *(
+        str(path.relative_to(PROJECT))
+        for folder in ("docs", ".github", "benchmarks")
+        for path in sorted((PROJECT / folder).glob("*.md"))
+    ),
+]
 
 
 def blocks(language: str, page: str = README) -> list[str]:
@@ -66,8 +77,18 @@ async def test_help_block_is_what_help_says() -> None:
     assert blocks("text") == [await printed("--help")]
 
 
+def test_settings_are_listed() -> None:
+    """For library users: what each may be, its default, and what it does."""
+    rows = "".join(
+        f"| `{name}` | {option.kind.what} | `{option.default!r}` | {option.does} |\n"
+        for name, option in OPTIONS.items()
+    )
+
+    assert f"| --- | --- | --- | --- |\n{rows}\n" in PAGES["library.md"]
+
+
 def test_exit_codes_are_listed() -> None:
-    """All that the program can end with."""
+    """The table has every exit code."""
     table = README.split("## Exit codes")[1].split("## Options")[0]
     listed = {
         int(code)
@@ -89,7 +110,7 @@ async def test_lines_of_the_demo_are_real() -> None:
 
 
 async def test_partial_lines_are_real() -> None:
-    """Which comments the budget reached is chance; the sentence is not."""
+    """Chance decides which comments the budget reaches, but not the sentence."""
     arguments, shown = example("--demo --once --limit 2 --max-fetches")
 
     def sentences(lines: list[str]) -> list[str]:
@@ -111,29 +132,61 @@ async def test_json_lines_are_real() -> None:
 
 
 def test_fields_are_explained() -> None:
-    """Each in its place."""
+    """Every field is in the tables."""
     for field in {*STORY_FIELDS, *COMMENT_FIELDS}:
         assert f"`{field}`" in PAGES["output.md"], field
 
 
 def test_faults_are_listed() -> None:
-    """With their exact names."""
+    """Every fault is, by its exact name."""
     assert all(f"`{fault}`" in PAGES["simulator.md"] for fault in FAULTS)
 
 
-def test_links_lead_somewhere() -> None:
-    """To a file that there is, from the README and from page to page."""
-    for target in ADDRESS.findall(README):
-        assert (PROJECT / target).is_file(), target
-    for name, page in PAGES.items():
-        if name != "README.md":
-            for target in re.findall(r"\]\((?!https?:)([^)#]+)", page):
-                assert (PROJECT / "docs" / target).exists(), f"{name}: {target}"
+def read_links(page: str) -> list[str]:
+    """Return the addresses of the links and pictures of a page; code has none."""
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", page, flags=re.DOTALL)
+    return re.findall(r"\]\(([^)\s]+)", prose)
+
+
+def anchors_of(page: str) -> set[str]:
+    """Return the anchors that GitHub gives the page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_work_in_a_clone(document: str) -> None:
+    """Links and pictures lead to a file of the clone, and to a heading that it has."""
+    path = PROJECT / document
+    for link in read_links(path.read_text(encoding="utf-8")):
+        assert "github.com/hn-comments" not in link, "an address of ours that may not exist"
+        if not link.startswith(("https:", "http:")):
+            target, _, anchor = link.partition("#")
+            led_to = path.parent / target if target else path
+            assert led_to.exists(), link
+            assert not anchor or anchor in anchors_of(led_to.read_text(encoding="utf-8")), link
+
+
+def test_links_work_in_a_package_index() -> None:
+    """The build makes whole addresses of them, and changes nothing else."""
+    with (PROJECT / "pyproject.toml").open("rb") as file:
+        hook = tomllib.load(file)["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+
+    page = README
+    for rule in hook["substitutions"]:
+        page = re.sub(rule["pattern"], rule["replacement"], page)
+
+    assert hook["fragments"] == [{"path": "README.md"}]
+    assert read_links(page) == [
+        link if link.startswith("https:") else (RAW if link.endswith(".svg") else WEB) + link
+        for link in read_links(README)
+    ]
+    assert re.findall(r"```.*?```", page, re.DOTALL) == re.findall(r"```.*?```", README, re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_python_examples_run(page: str) -> None:
-    """Those that need no network as they stand; the others import what there is."""
+    """Those that need no network run whole; of the others, the imports."""
     for code in blocks("python", PAGES[page]):
         compile(code, page, "exec")
         lines = code.splitlines()
@@ -144,7 +197,7 @@ def test_python_examples_run(page: str) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "library.md"])
 def test_python_examples_are_typed(page: str) -> None:
-    """Clean under mypy --strict, for those who use the library so."""
+    """They are clean under mypy --strict."""
     mypy = pytest.importorskip("mypy.api")
 
     for code in blocks("python", PAGES[page]):

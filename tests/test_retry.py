@@ -1,4 +1,4 @@
-"""Which errors pass by themselves, and how long to wait for that."""
+"""The transient errors, and the delays before retries."""
 
 import pytest
 
@@ -25,7 +25,7 @@ from hn_comments.errors import (
     ],
 )
 def test_transient(error: FetchError) -> None:
-    """What may be gone in a moment is worth another try."""
+    """An error that may be gone in a moment is worth another try."""
     assert is_transient(error)
 
 
@@ -39,7 +39,7 @@ def test_transient(error: FetchError) -> None:
     ],
 )
 def test_not_transient(error: FetchError) -> None:
-    """What would be the same again is not asked again."""
+    """A request that would fail again is not repeated."""
     assert not is_transient(error)
 
 

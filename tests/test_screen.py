@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from hn_comments import Count, Item, PollReport, Settings
 from hn_comments.output.fitted import TerminalText, fit_facts, plural, status_line
-from hn_comments.output.plaintext import UNPRINTABLE
+from hn_comments.plaintext import UNPRINTABLE
 
 from .reports import comment, partial, post, pseudo_terminal, report, terminal, titled
 
@@ -67,7 +67,7 @@ def test_no_line_is_wider_than_the_screen(width: int) -> None:
 
 
 def test_titles_carry_links_where_the_terminal_can() -> None:
-    """Otherwise the post's id says where to look."""
+    """Elsewhere the line has the post's id."""
     (linked,) = show(report(post(8863, 72)), links=True)
     (plain,) = show(report(post(8863, 72)))
 
@@ -91,7 +91,7 @@ def test_arrivals_and_departures_are_said() -> None:
 
 
 def test_a_story_that_is_followed_off_the_list_has_left_it() -> None:
-    """It is still counted, and that it left is said once."""
+    """It is still counted; its departure is said once."""
     followed = report(post(1), post(2, rank=None))
 
     assert sum("out" in line for line in show(report(post(1), post(2)), followed)) == 1
@@ -108,8 +108,8 @@ def test_a_failed_poll_knows_nothing_of_the_list() -> None:
 
 def test_changes_only_leaves_out_what_is_the_same() -> None:
     """As in a pipe, but departures are said."""
-    first = report(post(1), post(2), post(3))
-    second = report(post(1), post(2, new=5))
+    first = report(*(post(number, shown=False) for number in (1, 2, 3)))
+    second = report(post(1, shown=False), post(2, new=5))
 
     lines = show(first, second, changes_only=True)
 
@@ -134,6 +134,16 @@ def test_new_comments_say_who_wrote_where() -> None:
     assert len(show(both)) == 1
 
 
+def test_titles_are_decoded() -> None:
+    """The titles of posts, and those in the lines of comments."""
+    title = "Why &lt;canvas&gt; &amp; not SVG"
+
+    lines = show(report(titled(1, title), comments=(comment(51, "x", title=title),)), comments=True)
+
+    assert lines[0].endswith("  Why <canvas> & not SVG")
+    assert lines[1] == "alice to bob on Why <canvas> & not SVG"
+
+
 def test_nothing_from_the_network_moves_the_cursor() -> None:
     """Titles, names, reasons and texts are cleaned."""
     evil = "a\x1b[2J\x9b1A\u202eb\r\n"
@@ -154,7 +164,7 @@ def status(one: PollReport, width: int = 80) -> str | None:
 
 
 def test_status_says_what_happened_and_what_it_cost() -> None:
-    """One line; nothing where nothing happened, or nothing could be read."""
+    """One line; none if nothing happened, or the poll failed."""
     first = report(post(1, 1, new=None), post(2, 71, new=None), seconds=2.96, fetches=75)
 
     assert status(first) == "> 72 comments in 2 posts, 3.0 s, 75 requests"

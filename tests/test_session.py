@@ -1,4 +1,4 @@
-"""One GET: every way in which it can fail has one sentence."""
+"""One GET: each way to fail has one sentence."""
 
 import ssl
 import time
@@ -66,7 +66,7 @@ async def server(handle: Any, ssl_context: ssl.SSLContext | None = None) -> Asyn
     ],
 )
 async def test_broken_connections_become_one_error(mocked: aioresponses, error: Exception) -> None:
-    """Callers need not know what aiohttp, ssl and the kernel each call it."""
+    """Callers need not know the errors of aiohttp, ssl and the kernel."""
     answer(mocked, "x.json", exception=error)
 
     async with mocked_fetcher(retries=0) as fetcher:
@@ -78,14 +78,14 @@ async def test_broken_connections_become_one_error(mocked: aioresponses, error: 
 
 
 async def test_refused_connection_is_told_plainly() -> None:
-    """Where we tried to connect, and what the system said."""
+    """The error has the address, and the system's reason."""
     async with Session(Settings(api_url="http://127.0.0.1:1/v0", retries=0)) as session:
         with pytest.raises(ConnectionFailed, match=r"cannot connect to 127\.0\.0\.1:1: \w+"):
             await URLFetcher(session).fetch("x.json")
 
 
 async def test_invalid_certificate_is_final() -> None:
-    """Another try would not make it valid, and nothing is sent to who knows whom."""
+    """A retry would not make it valid, and nothing is sent to a stranger."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
 
@@ -116,7 +116,7 @@ def test_retry_after_header(value: str | None, seconds: float | None) -> None:
 
 
 def test_retry_after_date_in_the_future() -> None:
-    """A date is as many seconds as it is away."""
+    """A date is the seconds until then."""
     seconds = retry_after(formatdate(time.time() + 30, usegmt=True))
 
     assert seconds is not None
@@ -125,7 +125,7 @@ def test_retry_after_date_in_the_future() -> None:
 
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_large_body_is_refused(chunked: bool) -> None:  # noqa: FBT001
-    """With or without a Content-Length that admits it."""
+    """With or without a true Content-Length."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()

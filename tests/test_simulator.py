@@ -84,7 +84,7 @@ def depth(world: World, item_id: int) -> int:
 
 
 def check(world: World) -> None:
-    """Check every promise that the API makes."""
+    """Check every promise of the API."""
     assert answer(world, "maxitem") == max(world.items)
     for item_id, entry in world.items.items():
         assert entry
@@ -126,7 +126,7 @@ def test_updates_name_what_changed() -> None:
 
 
 def test_same_seed_same_world() -> None:
-    """Also after growing; another seed makes another one."""
+    """The same after growing; another seed makes another world."""
     one, same = World(seed=7, stories=5, now=noon), World(seed=7, stories=5, now=noon)
     other = World(stories=5, now=noon)
     for world in (one, same, other):
@@ -169,7 +169,7 @@ def views(world: World, path: str, number: int = 200) -> list[Any]:
 
 
 def test_lists_and_counts_are_late_but_not_for_long() -> None:
-    """A comment and maxitem are there before its parent lists it; twice the lag later all is."""
+    """A comment can be read before its parent lists it; after twice the lag all answers agree."""
     world, clock = quiet_world(lag=5)
     story = world.top[0]
     known = item(world, story)["descendants"]
@@ -183,7 +183,7 @@ def test_lists_and_counts_are_late_but_not_for_long() -> None:
     assert 5 < max(listed) < 45
     assert min(counted) == 0
     assert 5 < max(counted) < 45
-    # Which ones are late is not a matter of when one asks.
+    # The same comments are late for every request.
     assert len({tuple(view["kids"]) for view in views(world, f"item/{story}")}) < 60
 
     clock.now += 7.6
@@ -192,7 +192,7 @@ def test_lists_and_counts_are_late_but_not_for_long() -> None:
 
 
 def test_answers_can_be_as_old_as_the_lag_and_no_older() -> None:
-    """Each replica was true once: a new comment is null for a moment, a dead one alive."""
+    """An old answer was true once: a new comment is null for a moment, a dead one alive."""
     world, clock = quiet_world(lag=5)
     old = world.threads[world.top[0]][0]
     was = dict(item(world, old))
@@ -214,7 +214,7 @@ def test_answers_can_be_as_old_as_the_lag_and_no_older() -> None:
 
 
 def test_all_that_was_true_within_the_lag_can_be_answered() -> None:
-    """Not only the last change; and later changes do not reach an answer."""
+    """Several changes back, not only the last one; and later changes do not alter an answer."""
     world, clock = quiet_world(lag=5)
     comment = world.threads[world.top[0]][0]
     story = answer(world, f"item/{world.top[0]}")
@@ -245,7 +245,7 @@ def test_without_lag_answers_are_the_truth() -> None:
 
 
 def test_same_seed_same_delays() -> None:
-    """Also when more was asked before."""
+    """Requests in between change nothing."""
     shown = []
     for questions in (1, 7):
         world, clock = quiet_world(lag=5, seed=3)
@@ -271,7 +271,7 @@ def test_maxitem_flaps() -> None:
 
 @pytest.mark.parametrize("size", [0, 3])
 def test_updates_forget(size: int) -> None:
-    """They hold the latest ids, as many as they were told."""
+    """They hold the latest ids, of a number that can be set."""
     world, _ = quiet_world(updates_size=size)
     touched = world.threads[world.top[0]][:5]
     for item_id in touched:
@@ -325,7 +325,7 @@ def check_stories(world: World) -> None:
 
 
 def test_revival_restores_what_was_said() -> None:
-    """By the same author; and `updates` says so, unless it is silent."""
+    """The text and its author; `updates` names it, unless it is silent."""
     world, _ = quiet_world()
     comment = world.threads[world.top[0]][0]
     before = dict(item(world, comment))
@@ -361,7 +361,7 @@ def test_moves_and_removals_are_late_too() -> None:
 
 
 def test_a_removed_comment_can_be_listed_again() -> None:
-    """With all its replies."""
+    """Its replies come back with it."""
     world = front_page(0, 3)
     one, other = world.top
     comment = world.add_comment(one)
@@ -396,7 +396,7 @@ def test_moves_to_another_story_take_the_replies_along() -> None:
 
 
 def test_lists() -> None:
-    """All six, as the real ones are."""
+    """All six are cut and sorted as the real ones."""
     world = World(stories=90)
     lists = {
         name: list_stories(world, name) or []
@@ -416,7 +416,7 @@ def test_lists() -> None:
 
 
 def test_comments_look_like_those_of_hacker_news() -> None:
-    """Half are plain; the others are HTML of the few kinds that the site makes."""
+    """Half are plain; the others have the few kinds of markup that the site makes."""
     texts = [
         entry["text"]
         for entry in World().items.values()
@@ -437,7 +437,7 @@ def test_comments_look_like_those_of_hacker_news() -> None:
 
 
 def test_items_are_as_old_as_on_the_front_page() -> None:
-    """Posts of the last day, most replies within hours, none before what it replies to."""
+    """Posts of the last day, most replies within hours, none before its parent."""
     world = World(now=noon)
     delays = []
     for entry in world.items.values():
@@ -454,7 +454,7 @@ def test_items_are_as_old_as_on_the_front_page() -> None:
 
 
 def test_growth_is_written_when_it_was_due() -> None:
-    """However late someone asks; and with a clock set back not before its parent."""
+    """For any late request; and never before its parent, even if the clock was set back."""
     clock, wall = Clock(1000), Clock(1000)
     world = World(stories=3, rate=60, clock=clock, now=wall)
     known = set(world.items)
@@ -516,7 +516,7 @@ async def test_front_door_says_what_it_is() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others have one loopback address")
 async def test_host_is_where_it_listens() -> None:
-    """And what its address says; one with colons is put in brackets."""
+    """Its address has that host; one with colons stands in brackets."""
     world = thread({1: []})
     async with Simulator(world, host="127.0.0.2") as simulator:
         assert simulator.url == f"http://127.0.0.2:{simulator.port}/v0"
@@ -525,7 +525,7 @@ async def test_host_is_where_it_listens() -> None:
 
 
 def taken(limit: Limit, clock: Clock, seconds: float, *, step: float = 0.01) -> int:
-    """Return how many of the requests that come at each *step* are let in."""
+    """Return how many requests are let in, if one comes at each *step*."""
     let_in = 0
     for _ in range(round(seconds / step)):
         let_in += limit.take() == 0
@@ -534,7 +534,7 @@ def taken(limit: Limit, clock: Clock, seconds: float, *, step: float = 0.01) -> 
 
 
 def test_limit_is_a_bucket_that_fills() -> None:
-    """A burst at first, then the rate; and the time it says is enough to wait."""
+    """A burst at first, then the rate; a client that waits as long as it is told gets in."""
     clock = Clock(1000)
     limit = Limit(20, burst=5, clock=clock)
 
@@ -551,14 +551,14 @@ def test_limit_is_a_bucket_that_fills() -> None:
 
 
 def test_burst_is_as_large_as_the_rate_and_at_least_one() -> None:
-    """If nothing else is said."""
+    """If no burst is set."""
     for rate, burst in ((20, 20), (0.1, 1)):
         limit = Limit(rate, clock=Clock(1000))
         assert sum(limit.take() == 0 for _ in range(50)) == burst
 
 
 def test_limit_counts_in_windows() -> None:
-    """So many in each, whenever in it they come."""
+    """Each window has the same number, early or late in it."""
     clock = Clock(1000)
     limit = Limit(6, window=60, clock=clock)
 
@@ -591,7 +591,7 @@ async def test_too_many_requests_are_refused(status: int) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_faults(fault: str) -> None:
-    """Each does what its name says, as often as it is told, and then no more."""
+    """Each spoils as many answers as it should, and then no more."""
     async with Simulator(thread({1: [2, 3], 2: [4]})) as simulator:
         simulator.fail("item/2", fault, times=1)
         url = f"{simulator.url}/item/2.json"
@@ -613,7 +613,7 @@ async def test_faults(fault: str) -> None:
                 "wrong-id": (200, '{"id": 3, "type": "comment", "parent": 1, "kids": [4]}'),
                 "cycle": (200, '{"id": 2, "type": "comment", "parent": 1, "kids": [4, 1]}'),
             }
-            # aiohttp itself asks again where a kept connection was dropped.
+            # aiohttp itself sends a request again if a kept connection was dropped.
             assert fault == "drop" or (status, text) == expected.get(
                 fault, (int(fault) if fault.isdecimal() else 0, f'{{"error": "{fault}"}}')
             )
@@ -623,7 +623,7 @@ async def test_faults(fault: str) -> None:
 
 
 async def test_random_faults_come_as_often_as_asked_for() -> None:
-    """Drawn from the seed, for any path."""
+    """The seed decides which, for any path."""
     answers = Counter[str]()
     async with (
         Simulator(thread({}), faults={"500": 0.3, "null": 0.2}) as simulator,
@@ -697,7 +697,7 @@ def test_mistakes(arguments: list[str], named: str, capsys: pytest.CaptureFixtur
 def test_files_that_hold_no_trees(
     content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever JSON it is."""
+    """Any other JSON is refused."""
     file = tmp_path / "data.json"
     file.write_text(content, encoding="utf-8")
 
@@ -709,7 +709,7 @@ def test_files_that_hold_no_trees(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
 async def test_command_serves_until_it_is_stopped() -> None:
-    """It says where, and at the end how much; with every option there is."""
+    """It prints its address, and at the end the requests; every option works."""
     options = shlex.split(
         "--port 0 --stories 3 --rate 600 --lag 1 --flap --updates 0 --latency 0.01"
         " --fault slow=0.01 --allow 1/1000 --refuse-with 503 --retry-after absurd"

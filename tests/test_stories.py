@@ -1,18 +1,31 @@
-"""One poll: what it reports, whatever happens to it."""
+"""One poll: its report, in good and bad cases."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 
 from hn_comments import Count, PollFailed, PollReport, Settings, URLFetcher
-from hn_comments.memory.memory import LAST_COUNTS, Memory
+from hn_comments.memory.memory import Memory
+from hn_comments.memory.told import MAX_TOLD, ToldPosts
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
-from hn_comments.stories import Poll
+from hn_comments.stories import Poll, measure_progress
 
-from .support import DEADLINE, MS, TREES, client, eventually, front_page, poll_once, thread
+from .reports import post
+from .support import (
+    DEADLINE,
+    MS,
+    TREES,
+    client,
+    eventually,
+    front_page,
+    others_write,
+    poll_once,
+    thread,
+)
 
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -29,7 +42,7 @@ def counts(report: PollReport) -> list[int | None]:
 
 
 def comment_of(world: World, rank: int) -> int:
-    """Return a comment without replies, whose loss costs exactly itself."""
+    """Return a comment without replies: its loss costs one comment."""
     return next(
         kid for kid in world.walk(world.top[rank]) if not (world.items[kid] or {}).get("kids")
     )
@@ -100,12 +113,26 @@ async def test_repeated_id_in_the_list_is_one_post() -> None:
     assert counts(report) == [1, 2]
 
 
-async def test_empty_list_is_exact() -> None:
-    """Nothing to count, and nothing missed."""
+async def test_empty_list_is_a_failure() -> None:
+    """No real list is ever empty: a script that trusts the exit code must learn of it."""
     async with client(World(stories=0)) as (_, fetcher):
         report = await poll_once(fetcher)
 
-    assert (report.status, report.stories) == ("exact", ())
+    assert (report.status, report.stories) == ("failed", ())
+    assert report.errors == ("topstories.json: the list is empty",)
+
+
+async def test_null_among_the_ids_of_a_list_costs_its_place() -> None:
+    """The others are counted, and the report says that something is missing."""
+    world = front_page(3, 4)
+    world.top.insert(1, None)  # type: ignore[arg-type]
+
+    async with client(world) as (_, fetcher):
+        report = await poll_once(fetcher)
+
+    assert [story.status for story in report.stories] == ["exact", "exact"]
+    assert report.status == "partial"
+    assert report.errors == ("topstories.json: 1 of the ids are null",)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +147,7 @@ async def test_empty_list_is_exact() -> None:
     ],
 )
 async def test_one_bad_comment_among_five_hundred(fault: str, comments: int, status: str) -> None:
-    """Nine posts are exact, and the tenth says what it is."""
+    """Nine posts are exact; the tenth has a reason, or a missing comment."""
     world = front_page(*TEN_OF_FIFTY)
     bad = comment_of(world, 3)
 
@@ -169,7 +196,7 @@ async def test_post_that_cannot_be_read_is_named(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["500", "null", "garbage", "drop"])
 async def test_poll_without_a_list_fails(fault: str) -> None:
-    """There is nothing to report but that."""
+    """The report has no posts, and the error."""
     async with client(front_page(1), retries=0) as (simulator, fetcher):
         simulator.fail("topstories", fault)
         report = await poll_once(fetcher)
@@ -215,7 +242,7 @@ async def test_poll_timeout_reports_what_there_is() -> None:
 
 
 async def test_poll_timeout_before_the_list_came() -> None:
-    """Then there is nothing to report."""
+    """Then no post is reported."""
     async with client(front_page(1)) as (simulator, fetcher):
         simulator.fail("topstories", "hang")
         report = await poll_once(fetcher, poll_timeout=100 * MS)
@@ -288,7 +315,7 @@ async def test_cancelled_poll_reports_and_leaves_nothing_running() -> None:
 
 
 async def test_failed_poll_raises_after_its_report() -> None:
-    """So that the poller's done-callback sees it."""
+    """The poller's done-callback sees the error."""
     reports: list[PollReport] = []
 
     async with client(front_page(1), retries=0) as (simulator, fetcher):
@@ -329,18 +356,37 @@ async def test_disputed_count_is_marked() -> None:
     assert [story.disputed for story in report.stories] == [True, False]
 
 
-async def test_last_counts_of_thousands_of_posts() -> None:
-    """However many there are in a poll, each has a last count in the next; but not for ever."""
-    memory = Memory()
-    for post_id in range(3 * LAST_COUNTS):
-        memory.discussion(post_id)
-    for _ in range(2):
-        new = [memory.note_count(post_id, 1) for post_id in range(2 * LAST_COUNTS)]
-    assert new == [0] * 2 * LAST_COUNTS
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({}, [True, True, True, True, True, True]),
+        ({"changes_only": True}, [True, False, True, True, True, False]),
+        ({"min_new": 3}, [True, False, False, True, True, False]),
+    ],
+)
+def test_posts_without_news_are_left_out(settings: dict[str, Any], shown: list[bool]) -> None:
+    """New comments add up until they are told; a count that stays inexact is said once."""
+    told, found = ToldPosts(), []
+    for comments, unread in ((5, 0), (5, 0), (6, 0), (9, 0), (9, 1), (9, 0)):
+        count = Count(live=comments, unread=unread)
+        story = told.judge(post(1, count=count, new=None), Settings(**settings))
+        found.append(story.shown)
+        if story.shown:
+            told.note(story)
 
-    memory.discussions.clear()
-    memory.note_count(0, 1)
-    assert len(memory.last_counts) <= 2 * LAST_COUNTS
+    assert found == shown
+
+
+async def test_what_was_told_of_thousands_of_posts() -> None:
+    """However many there are in a poll, each has a last count in the next; but not for ever."""
+    told = ToldPosts()
+    posts = [post(number, new=None) for number in range(2 * MAX_TOLD)]
+    for story in posts:
+        told.note(story, least=len(posts))
+    assert {told.judge(story, Settings()).new for story in posts} == {0}
+
+    told.note(posts[0])
+    assert len(told) == MAX_TOLD
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -362,8 +408,94 @@ async def test_faults_everywhere_never_make_a_count_wrong(seed: int) -> None:
                     assert story.error
 
 
+@asynccontextmanager
+async def under_way(poll: Poll, reports: list[PollReport]) -> AsyncIterator[None]:
+    """Let *poll* run as long as the context lasts."""
+    running = asyncio.create_task(poll.run(reports.append))
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_progress_tells_what_was_read_and_not_what_is_listed() -> None:
+    """A post's item is there at once, its own number with it; a count when it is done."""
+    world, reports = front_page(10, 3), list[PollReport]()
+    async with client(world) as (simulator, fetcher):
+        simulator.fail(f"item/{comment_of(world, 0)}", "hang")
+        poll = Poll(fetcher, Settings(polls=1), memory=Memory(), number=1)
+        assert measure_progress(poll) is None
+        async with under_way(poll, reports):
+            await eventually(lambda: (seen := measure_progress(poll)) and seen.comments == 12)
+            progress = measure_progress(poll)
+
+    assert progress is not None
+    assert (progress.posts, progress.posts_done, progress.expected) == (2, 1, 13)
+    assert 0 < (progress.seconds_left or 0) <= progress.seconds / 12
+    first, second = progress.stories
+    assert first.unfinished
+    assert first.item == reports[0].stories[0].item
+    assert first.item is not None
+    assert (first.rank, first.item.descendants) == (1, 10)
+    assert second.count == reports[0].stories[1].count
+    assert not any(story.unfinished for story in reports[0].stories)
+
+
+async def test_progress_knows_what_an_earlier_poll_has_read() -> None:
+    """A walk that goes on in the next poll does not begin at 0."""
+    world, memory = front_page(10), Memory()
+    # So that it is the walk that comes to the comment first.
+    others_write(world)
+    async with client(world) as (simulator, fetcher):
+        simulator.fail(f"item/{comment_of(world, 0)}", "hang")
+        before, poll = (Poll(fetcher, Settings(), memory=memory, number=n) for n in (1, 2))
+        async with under_way(before, []):
+            await eventually(lambda: (seen := measure_progress(before)) and seen.comments == 9)
+        async with under_way(poll, []):
+            await eventually(lambda: poll.counting_since and simulator.in_flight == 1)
+            progress = measure_progress(poll)
+
+    assert progress is not None
+    assert (progress.comments, progress.expected) == (9, 10)
+    assert [story.unfinished for story in progress.stories] == [True]
+
+
+async def test_progress_guesses_nothing_before_there_is_ground() -> None:
+    """Of what is not read yet nobody knows how long it takes."""
+    guesses: dict[tuple[int | None, int], float | None] = {}
+    async with client(front_page(100), latency=20 * MS, connections=1) as (_, fetcher):
+        poll = Poll(fetcher, Settings(polls=1), memory=Memory(), number=1)
+        async with under_way(poll, []):
+            while len(guesses) < 6:
+                if (progress := measure_progress(poll)) is not None:
+                    guesses[progress.expected, progress.comments] = progress.seconds_left
+                await asyncio.sleep(MS)
+
+    assert guesses[None, 0] is None
+    assert guesses[100, 0] is None
+    assert all(bool(left) == (read >= 2) for (_, read), left in guesses.items())
+
+
+async def test_progress_takes_posts_that_are_not_read_for_like_the_others() -> None:
+    """Half of them say how much there is in all."""
+    world = front_page(10, 20, 30, 40)
+    async with client(world) as (simulator, fetcher):
+        for post in world.top[2:]:
+            simulator.fail(f"item/{post}", "hang")
+        poll = Poll(fetcher, Settings(polls=1), memory=Memory(), number=1)
+        async with under_way(poll, []):
+            await eventually(lambda: (seen := measure_progress(poll)) and seen.posts_done == 2)
+            progress = measure_progress(poll)
+
+    assert progress is not None
+    assert (progress.comments, progress.expected) == (30, 60)
+    assert len(progress.stories) == 2
+
+
 async def test_tasks_have_names() -> None:
-    """Whoever looks at a running program sees which poll and post a task belongs to."""
+    """The name of a task in a running program says its poll and post."""
     async with client(front_page(1)) as (simulator, fetcher):
         post = simulator.world.top[0]
         simulator.fail(f"item/{post}", "hang")

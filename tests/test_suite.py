@@ -17,7 +17,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", 
 # systems it has its own use for them, so they are taken away after that.
 WINDOWS = """
 import asyncio, os, signal, sys
-import aiohttp, pytest, rich.console
+import aiohttp, platformdirs, pytest, rich.console
 for name in ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"):
     sys.modules[name] = None
 for name in ("SIGCONT", "SIGHUP", "SIGKILL", "SIGSTOP", "SIGTSTP", "SIGWINCH", "pthread_sigmask"):

@@ -1,4 +1,4 @@
-"""Tasks that are stopped have stopped."""
+"""Stopped tasks have really stopped."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ class Stubborn:
 
 
 async def test_stop_waits_for_the_clean_up() -> None:
-    """Cancelled is not stopped."""
+    """A cancelled task runs on until its clean-up is done."""
     stubborn = Stubborn()
     await asyncio.sleep(0)
 
@@ -48,7 +48,7 @@ async def test_being_cancelled_does_not_cut_the_wait_short() -> None:
 
 
 async def test_failure_stops_the_others_before_it_is_raised() -> None:
-    """The plain error, and nothing left running."""
+    """The caller gets the plain error, and no task runs on."""
 
     async def fail() -> None:
         raise ZeroDivisionError

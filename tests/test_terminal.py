@@ -1,4 +1,4 @@
-"""What is known about a terminal, and what is written to it."""
+"""The abilities of a terminal, and the lines painted for it."""
 
 import os
 
@@ -17,7 +17,7 @@ TITLE = Text("Title", "green link https://example.org", no_wrap=True, overflow="
 
 
 def of(environ: dict[str, str]) -> Terminal:
-    """Return what is known of a terminal in *environ*."""
+    """Return the terminal that *environ* describes."""
     with (
         pseudo_terminal() as (_, program),
         open(program, "w", encoding="utf-8", closefd=False) as stream,
@@ -62,7 +62,7 @@ def test_lines_are_cut_in_cells(text: str) -> None:
 
 
 def test_an_old_encoding_gets_what_it_knows() -> None:
-    """Nothing is written that would be escaped, and so be wider than the screen."""
+    """Other characters become "?": escapes would be wider than the screen."""
     ascii_only = terminal(encoding="ascii")
 
     (line,) = ascii_only.paint(Text("é日" * 20, no_wrap=True, overflow="ellipsis"), width=12)
@@ -72,7 +72,7 @@ def test_an_old_encoding_gets_what_it_knows() -> None:
 
 
 def test_size_is_that_of_the_moment() -> None:
-    """A window can be resized; a terminal that nobody sized is taken for an ordinary one."""
+    """A window can be resized; a terminal without a size gets the usual one."""
     with pseudo_terminal(columns=132, lines=43) as (_, program):
         import termios  # there is no Windows here
 

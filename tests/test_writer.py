@@ -1,80 +1,32 @@
-"""Lines that are written by a thread, and files that go on where they ended."""
+"""Lines that a thread writes, and files that are continued."""
 
 import io
 import os
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from hn_comments.output.writer import Stream, Writer, open_to_append, stream_to
+from hn_comments.output.writer import Stream, Writer, stream_to
 
 from .support import DEADLINE, MS
 
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
 
-HEADER = "poll,title\n"
-
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[io.FileIO, io.FileIO]]:
-    """Both ends of one, unbuffered."""
+    """Yield both ends of a pipe, unbuffered."""
     read_end, write_end = os.pipe()
     with io.FileIO(read_end, "rb") as reader, io.FileIO(write_end, "wb") as writer:
         yield reader, writer
 
 
-def continued(path: Path, header: str = HEADER) -> str:
-    """Return what has to stand in a file before the next line."""
-    file, start = open_to_append(str(path), header)
-    file.close()
-    return start
-
-
-@pytest.mark.parametrize(
-    ("content", "header", "start"),
-    [
-        (None, HEADER, HEADER),
-        (b"", HEADER, HEADER),
-        (b"", "", ""),
-        (b"poll,title\n1,a\n", HEADER, ""),
-        (b"poll,title\n1,a", HEADER, "\n"),
-        (b'poll,title\n1,"a ""b"" c', HEADER, '"\n'),
-        (b'poll,title\n1,"a"', HEADER, "\n"),
-        (b"poll,title\n1", HEADER, ",\n"),
-        (b'poll,title\n1,"a, b', HEADER, '"\n'),
-        (b'{"type": "st', "", "\n"),
-        (b"x" * 200_000, "", "\n"),
-        (b"x" * 200_000 + b"\n", "", ""),
-    ],
-)
-def test_a_file_goes_on_where_it_ended(
-    content: bytes | None, header: str, start: str, tmp_path: Path
-) -> None:
-    """A header only at its beginning, and no line glued to half of another."""
-    path = tmp_path / "counts"
-    if content is not None:
-        path.write_bytes(content)
-
-    assert continued(path, header) == start
-    assert path.read_bytes() == (content or b"")
-
-
-def test_another_file_is_left_alone(tmp_path: Path) -> None:
-    """Whatever it holds, it is not ours."""
-    path = tmp_path / "counts"
-    path.write_bytes(b"poll,title,more\n")
-
-    with pytest.raises(OSError, match="its first line is not the header"):
-        continued(path)
-
-
 @posix_only
 def test_writing_waits_for_no_reader(pipe: tuple[io.FileIO, io.FileIO]) -> None:
-    """But all arrives, in order, when it comes; what cannot be encoded is spelled out."""
+    """All arrives in order once it reads; characters that cannot be encoded are escaped."""
     reader, raw = pipe
     writer = Writer()
     stream = Stream(writer, raw, encoding="ascii")
@@ -91,6 +43,19 @@ def test_writing_waits_for_no_reader(pipe: tuple[io.FileIO, io.FileIO]) -> None:
     assert writer.backlog == 0
     assert [line.split()[0] for line in data.splitlines()] == [b"%d" % n for n in range(100)]
     assert data.count(rb"\xe9") == 100
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "iso2022_jp"])
+def test_encoding_with_a_mark_or_a_state_is_one_text(encoding: str) -> None:
+    """One mark at the beginning, and what was switched on is switched off where it has to be."""
+    file, writer = io.BytesIO(), Writer()
+    stream = Stream(writer, file, encoding=encoding)
+
+    for text in ("one 日本\n", "two\n", "three 日本\n"):
+        stream.write(text)
+
+    assert writer.wait(DEADLINE)
+    assert file.getvalue().decode(encoding) == "one 日本\ntwo\nthree 日本\n"
 
 
 @posix_only

@@ -1,7 +1,7 @@
 """
 Say which addresses can be used, and through which proxy.
 
-What passes here raises nothing later, whatever else is wrong with it.
+A client that is given an address checked here raises no ValueError for it.
 """
 
 from typing import TYPE_CHECKING
@@ -18,9 +18,9 @@ def parse(text: str) -> "URL":
     Return *text* as a URL to which a connection can be tried.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if *text* is no such URL.
     """
-    # Not above, as urllib below: --help need not wait for them.
+    # Imported here, as urllib below, because --help need not wait for them.
     from yarl import URL
 
     if not text.isprintable() or " " in text or "\\" in text:
@@ -28,7 +28,7 @@ def parse(text: str) -> "URL":
     url = URL(text)
     if url.scheme not in {"http", "https"} or not url.host or not url.port:
         raise ValueError("not an address")
-    # The resolver does this, too, and fails at labels that are empty or too long.
+    # The resolver encodes it, too, and would fail there at labels that are empty or too long.
     url.host.encode("idna")
     (url.raw_host or "").encode("idna")
     return url
@@ -38,10 +38,10 @@ def proxy_for(api_url: str) -> "URL | None":
     """
     Return the proxy that the environment (HTTPS_PROXY, NO_PROXY, ...) wants for *api_url*.
 
-    aiohttp's trust_env asks anew, in a thread, for every single request.
+    aiohttp's trust_env would ask anew for every request, in a thread.
 
     Raises:
-        BadProxy: if it is not an HTTP proxy, the only kind that aiohttp can use.
+        BadProxy: if that is not an HTTP proxy, the only kind that aiohttp can use.
     """
     import urllib.request
 

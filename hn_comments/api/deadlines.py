@@ -1,8 +1,8 @@
 """
 Time limits for many requests at once, kept by one timer.
 
-Every request may take equally long, so their deadlines come in the order in which they were
-sent. A timer of its own for each would be a tenth of what a fetch costs.
+All requests may take equally long, so deadlines pass in the order in which requests were
+sent. A timer for each request would be a tenth of what a fetch costs.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Self
 
 class Deadlines:
     """
-    Limits of so many *seconds* each; `with deadlines.start():` runs a block under one.
+    Limits of *seconds* each; `with deadlines.start():` runs a block under one.
 
     As with `async_timeout.timeout`, a block that takes longer is cancelled, and raises
     `TimeoutError`; a cancellation from elsewhere passes.
@@ -20,7 +20,7 @@ class Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        # In the order in which they end, as a dictionary keeps it.
+        # The first to end comes first: a dictionary keeps the order.
         self.running: dict[Deadline, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -44,7 +44,7 @@ class Deadlines:
 
     def _on_time(self) -> None:
         """
-        Cancel those whose time is over, and come back for the next.
+        Cancel the blocks whose time is over, and set the timer for the next one.
         """
         self._timer = None
         loop = asyncio.get_running_loop()
@@ -80,7 +80,7 @@ class Deadline:
         self, kind: type[BaseException] | None, exc: BaseException | None, _: TracebackType | None
     ) -> None:
         self._owner.running.pop(self, None)
-        # Not where somebody else has cancelled the task, too: then that is what happens.
+        # A cancellation by somebody else goes on as one, also when the time is over.
         if (
             self._expired
             and self._task.uncancel() <= self._cancelling

@@ -1,8 +1,8 @@
 """
 Get JSON from the Hacker News API, and count what that costs.
 
-A `Session` is what all polls share; a `URLFetcher` is what one poll has of its own: its
-fetch counter, its budget and its retries.
+All polls share one `Session`; each has a `URLFetcher` of its own, with a fetch counter, a
+budget and retries.
 """
 
 import asyncio
@@ -37,16 +37,16 @@ with contextlib.suppress(ImportError):
     # The extra `speed`; it decodes an item in a third of the time.
     from orjson import loads as decode  # type: ignore[no-redef, unused-ignore]
 
-# Seconds of nothing but refusals that end a poll: whoever wants to be left alone so long
-# will not be asked for the rest of it.
+# Seconds of nothing but refusals that end a poll: a server that refuses for so long is not
+# asked for the rest of it.
 MAX_REFUSED = 60.0
 
 # Refusals of one request while others are answered. The pacer keeps them to one in twenty,
 # so that many in a row have to do with this item alone.
 MAX_REFUSALS = 20
 
-# What share of the fetch timeout an item gets that failed in an earlier poll. It is tried
-# once: while it is broken, it must not hold up each poll as long as it did the first.
+# An item that failed in an earlier poll gets this share of the fetch timeout, once: while it
+# is broken, it must not hold up each poll as long as it did the first.
 PATIENCE = 1 / 4
 
 # Redirects followed for one fetch: one to a canonical address, and one to spare.
@@ -68,14 +68,14 @@ class URLFetcher:
         self.fetch_counter = 0
         self.retry_counter = 0
         self.refused_counter = 0
-        # Since when every answer to us was a refusal; None if the last one was not.
+        # When the present run of nothing but refusals began; None if there was none.
         self._refused_since: float | None = None
 
     async def fetch_item(self, item_id: int, *, failed: bool = False) -> Item | None:
         """
         Return the item *item_id*, or None where the API answers `null`.
 
-        One that has *failed* in an earlier poll gets one short try.
+        An item that *failed* in an earlier poll gets one short try.
 
         Raises:
             MalformedItem: if the answer breaks the API's rules.
@@ -86,9 +86,9 @@ class URLFetcher:
 
     async def fetch(self, path: str, *, failed: bool = False) -> Any:
         """
-        Return the JSON value at *path*, retrying what may pass by itself.
+        Return the JSON value at *path*, after retries if errors are transient.
 
-        What has *failed* in an earlier poll gets one short try.
+        A path that *failed* in an earlier poll gets one short try.
 
         Raises:
             FetchError: if the last try failed too, or an error is not transient.
@@ -96,7 +96,7 @@ class URLFetcher:
             RateLimited: if the server has refused everything for a minute.
         """
         waits = delays(0 if failed else self.session.settings.retries)
-        # That a server is asked too much is no fault of this item.
+        # A refusal is no fault of this item, and so uses up none of its retries.
         refusals = delays(MAX_REFUSALS)
         tries = 1
         while True:
@@ -114,7 +114,7 @@ class URLFetcher:
 
     async def _fetch_once(self, path: str, *, failed: bool) -> Any:
         """
-        Send one request, and those that redirects on the same host ask for.
+        Send one request, and follow redirects on the same host.
         """
         url = URL(f"{self.session.settings.api_url}/{path}", encoded=True)
         seen = {url}
@@ -160,7 +160,7 @@ class URLFetcher:
 
     async def _get_soon(self, path: str, url: URL) -> bytes | URL:
         """
-        Do what `Session.get` does, with less patience.
+        Return what `Session.get` does, within a share of its time.
         """
         seconds = self.session.settings.fetch_timeout * PATIENCE
         try:
@@ -175,7 +175,7 @@ class URLFetcher:
 
     def _note_refusal(self, exc: BadStatus) -> None:
         """
-        Count a refusal, and end the poll where there is nothing else any more.
+        Count a refusal, and end the poll after `MAX_REFUSED` seconds of nothing else.
         """
         self.refused_counter += exc.asks_to_wait
         now = asyncio.get_running_loop().time()
@@ -201,6 +201,6 @@ def parse_json(path: str, body: bytes) -> Any:
             return decode(body)
         # The fast decoder refuses halves of surrogate pairs, which JSON allows.
         return json.loads(body)
-    # Nested a thousand deep, valid JSON overflows the decoder's stack.
+    # Valid JSON overflows the decoder's stack where it is nested a thousand deep.
     except (ValueError, RecursionError) as exc:
         raise NotJSON(path) from exc

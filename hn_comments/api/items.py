@@ -1,5 +1,5 @@
 """
-Check what the API answered: nothing from the network is believed before.
+Check the API's answers, before anything else uses them.
 """
 
 from typing import Any
@@ -11,11 +11,10 @@ from ..models import Item
 # The last second of the year 9999: no calendar here goes further.
 MAX_TIME = 253_402_300_799
 
-# Ids above this fit no database column, and no item of Hacker News for ages.
-MAX_ID = 2**63 - 1
+# Numbers beyond this fit no database column. Ids, scores and counts are far below it.
+MAX_INTEGER = 2**63 - 1
 
-
-# Direct replies of one item at most: ten times what any has.
+# Direct replies of one item at most: ten times as many as any real item has.
 MAX_KIDS = 50_000
 
 
@@ -29,7 +28,7 @@ def parse_ids(path: str, value: Any) -> tuple[int, ...]:
         raise MalformedItem(path, f"{len(value)} ids are more than {MAX_KIDS}")
     for item_id in value:
         # Not isinstance: True is an int as well.
-        if type(item_id) is not int or not 0 < item_id <= MAX_ID:
+        if type(item_id) is not int or not 0 < item_id <= MAX_INTEGER:
             raise MalformedItem(path, f"{name(item_id)} is not an item id")
     return tuple(value)
 
@@ -59,15 +58,16 @@ def parse_item(path: str, item_id: int, value: Any) -> Item | None:
         text=_text(value.get("text")),
         url=_text(value.get("url")),
         score=_number(value.get("score")),
-        descendants=_number(value.get("descendants")),
+        # -1 is the API's way of saying that it does not count them (item 88).
+        descendants=_count(value.get("descendants")),
     )
 
 
 def name(value: Any) -> str:
     """
-    Return what a message may call *value*, which can be anything that JSON can be.
+    Return a short name for any JSON value, for a message.
     """
-    # Nested deep enough, a list overflows the stack of repr().
+    # repr() of a list overflows the stack where it is nested deep enough.
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "an object"
     return repr(value)[:40]
@@ -78,7 +78,12 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int | None:
-    return value if type(value) is int and abs(value) <= MAX_ID else None
+    return value if type(value) is int and abs(value) <= MAX_INTEGER else None
+
+
+def _count(value: Any) -> int | None:
+    number = _number(value)
+    return number if number is None or number >= 0 else None
 
 
 def _time(value: Any) -> int | None:

@@ -1,7 +1,7 @@
 """
-Say which errors may pass by themselves, and how long to wait for that.
+Say which errors are transient, and how long to wait before each retry.
 
-The loop that uses both is in `fetcher`: a request is tried again where it is made.
+The loop that uses both is in `fetcher`.
 """
 
 import random
@@ -13,11 +13,11 @@ from ..errors import BadStatus, ConnectionFailed, FetchError, FetchTimeout, NotJ
 # Seconds before the first retry: most hiccups of a loaded server are over by then.
 FIRST_DELAY = 0.25
 
-# Seconds between retries at most, so that ten retries still end within minutes.
+# Seconds between retries at most: ten retries wait for less than a minute in all.
 MAX_DELAY = 8.0
 
-# Each delay is this share of its nominal length at least; the rest is chance, so
-# that requests which failed together do not come back together.
+# Each delay is at least this share of its nominal length; the rest is random, so that
+# requests that failed together do not come back together.
 MIN_SHARE = 0.5
 
 # Client errors that mean "later": Request Timeout, Enhance Your Calm, Too Early,
@@ -30,7 +30,7 @@ def is_transient(error: FetchError) -> bool:
     Return whether the same request may well succeed a little later.
     """
     if isinstance(error, BadStatus):
-        # Hacker News has answered 401 for ordinary comments, for a while.
+        # Hacker News has been seen to answer 401 for ordinary comments, for a while.
         refused_item = error.status == 401 and error.path.startswith("item/")
         return refused_item or error.status in TRANSIENT_STATUSES or error.status // 100 == 5
     if isinstance(error, ProxyFailed):

@@ -1,8 +1,8 @@
 """
 The connections to one API: one GET, and every way in which it can fail.
 
-This is the one module that knows aiohttp's client; its errors end here. What a request
-costs, and whether it is tried again, is the business of `fetcher`.
+Only this module knows aiohttp's client, and aiohttp's errors end here. `fetcher` counts
+requests, and decides which are tried again.
 """
 
 import os
@@ -24,7 +24,7 @@ from ..errors import (
     ProxyFailed,
     RedirectRefused,
 )
-from ..models import Settings
+from ..settings import Settings
 from .addresses import proxy_for
 from .deadlines import Deadlines
 from .pacer import Pacer
@@ -34,11 +34,11 @@ from .pacer import Pacer
 # replies or a list of 500 ids, have well under 100 kB.
 MAX_BODY = 8 << 20
 
-# Statuses whose Location is where the answer is.
+# Statuses of redirects: the answer is at their Location.
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-# Seconds an idle connection is kept: the longest period at which a poll still
-# finds the connections of the one before. Servers that close earlier cost a retry.
+# Seconds an idle connection is kept: polls at a period up to this find open connections.
+# Servers that close earlier cost a retry.
 KEEP_ALIVE = 75.0
 
 
@@ -53,17 +53,18 @@ class Session:
         self._deadlines = Deadlines(self.settings.fetch_timeout)
         self._http: aiohttp.ClientSession | None = None
         self._proxy: URL | None = None
-        # Whether the server has ever answered anything.
+        # Whether the server has ever answered: if not, the address may be wrong.
         self._answered = False
 
     async def __aenter__(self) -> Self:
         self._proxy = proxy_for(self.settings.api_url)
         self._http = aiohttp.ClientSession(
-            # Our own limit comes before the timeout starts; aiohttp's would come after.
+            # No limit of aiohttp's: waiting for a free connection would count as waiting for
+            # an answer. The pacer's limit comes before the timeout starts.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
-            # Without compression, Content-Length bounds what a body can grow to.
+            # Without compression, a body is as large as its Content-Length.
             headers={
                 "User-Agent": f"hn-comments/{__version__}",
                 "Accept": "application/json",
@@ -84,7 +85,7 @@ class Session:
 
     async def get(self, path: str, url: URL) -> bytes | URL:
         """
-        Return the body of the answer, or where a redirect wants us to look for it.
+        Return the body of the answer, or the target of a redirect.
 
         Raises:
             FetchError: whatever went wrong, in one sentence.
@@ -93,7 +94,7 @@ class Session:
             with self._deadlines.start():
                 return await self._send(path, url)
         except TimeoutError as exc:
-            # A server that speaks no TLS may wait for the rest of our first line.
+            # A server without TLS may wait for the rest of what it takes for a line.
             tls = url.scheme == "https" and not self._answered
             timeout = self.settings.fetch_timeout
             raise FetchTimeout(path, timeout, ", nor ever (is it https?)" if tls else "") from exc
@@ -106,14 +107,14 @@ class Session:
 
     def _hint(self, exc: Exception, url: URL) -> str:
         """
-        Return what may be wrong with an address that has never answered anything.
+        Return a guess at why an address has never answered, or "".
         """
-        # A server that speaks TLS only hangs up at our first line.
+        # A server that speaks only TLS hangs up when it reads plain HTTP.
         hung_up = isinstance(exc, aiohttp.ClientConnectionError)
         if self._answered or url.scheme == "https" or not hung_up:
             return ""
         if isinstance(exc, aiohttp.ClientConnectorError):
-            return ""  # it was not even reached
+            return ""  # the server was not even reached
         return " (is it an https:// address?)"
 
     async def _send(self, path: str, url: URL) -> bytes | URL:
@@ -146,15 +147,15 @@ async def send_once(
     request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     """
-    Keep aiohttp from sending a request again behind our counter's back.
+    Keep aiohttp from sending a request again, which our counter would not see.
 
-    It does so once when a kept connection breaks, but only for two errors and not for
+    aiohttp does so once when a kept connection breaks, but only for two errors and not for
     their base class: https://github.com/aio-libs/aiohttp/issues/10790
     """
     try:
         return await send(request)
     except aiohttp.ClientConnectorError:
-        raise  # never sent, so never sent again; and it knows about certificates
+        raise  # no connection, so nothing is sent again; `get` needs its exact class
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise aiohttp.ClientConnectionError(describe(exc)) from exc
 
@@ -200,13 +201,13 @@ def retry_after(value: str | None) -> float | None:
         seconds = float(value)
     except ValueError:
         return seconds_until(value)
-    # Not "nan", nor less than nothing.
+    # This refuses "nan", too.
     return seconds if seconds >= 0 else None
 
 
 def seconds_until(value: str) -> float | None:
     """
-    Return how far away a date in a header is; 0 for the past, None for what is no date.
+    Return the seconds until the date in a header; 0 for the past, None if it is no date.
     """
     try:
         date = parsedate_to_datetime(value)
@@ -219,7 +220,7 @@ def seconds_until(value: str) -> float | None:
 
 def describe(exc: BaseException) -> str:
     """
-    Return a sentence for an error of aiohttp or the system, some of which have none.
+    Return a sentence for an error of aiohttp or the system; some have none of their own.
     """
     if isinstance(exc, aiohttp.ClientSSLError):
         if "WRONG_VERSION_NUMBER" in str(exc.os_error):
@@ -227,10 +228,10 @@ def describe(exc: BaseException) -> str:
         return f"no TLS connection to {exc.host}:{exc.port}: {exc.os_error}"
     if isinstance(exc, aiohttp.ClientConnectorError) and exc.errno:
         proxy = "the proxy " if isinstance(exc, aiohttp.ClientProxyConnectionError) else ""
-        # asyncio puts addresses where the system's sentence was; the resolver does not.
+        # asyncio replaces the system's sentence by addresses; the resolver has no errno.
         reason = os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
         return f"cannot connect to {proxy}{exc.host}:{exc.port}: {reason}"
     if isinstance(exc, aiohttp.ClientResponseError):
-        # Its own sentence has the address in it, and the proxy's perhaps.
+        # str(exc) would show the whole address, perhaps with a password.
         return f"the answer is not HTTP: {exc.message}"
     return str(exc) or type(exc).__name__

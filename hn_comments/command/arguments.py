@@ -1,25 +1,15 @@
 """
-What people write on a command line, as values: posts, durations, numbers, files of arguments.
-
-Whether a value is in range is not asked here; `limits` knows.
+What people write on a command line: posts, files of arguments, and words that are nearly right.
 """
 
-import argparse
+import codecs
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
-from ..settings import show
+from ..kinds import show
 
-
-# Seconds in each unit of a duration.
-UNITS = {
-    **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600),
-    **dict.fromkeys(("d", "day", "days"), 24 * 3600),
-}
 
 # Pages of the site whose `id` is that of an item.
 ITEM_PAGES = frozenset({"item", "context", "latest", "reply"})
@@ -41,59 +31,25 @@ def post(text: str) -> int | None:
     Addresses are as a browser shows them, as people shorten them, and as the site links.
     """
     text = text.strip()
-    if re.fullmatch("[0-9]{1,18}", text):
-        return int(text) or None
+    if not re.fullmatch("[0-9]+", text):
+        text = _item_id(text)
+    return int(text) or None if re.fullmatch("[0-9]{1,18}", text) else None
+
+
+def _item_id(address: str) -> str:
+    """
+    Return the `id` in the address of an item's page; nothing if it is none.
+    """
+    # "item?id=8863" has no host, which a parser can know by its slash only.
+    page = address.partition("?")[0].strip("/")
     try:
-        url = urlsplit(text if "//" in text or text.startswith("/") else f"//{text}")
-        if not url.path.strip("/") and url.netloc in ITEM_PAGES:
-            url = url._replace(path=url.netloc, netloc="")
-        host = url.netloc.lower().removeprefix("www.").partition(":")[0]
+        url = urlsplit(address if "//" in address or page in ITEM_PAGES else f"//{address}")
         (item_id,) = parse_qs(url.query)["id"]
     except (ValueError, KeyError):
-        return None
+        return ""
+    host = url.netloc.lower().removeprefix("www.").partition(":")[0]
     ours = url.scheme in {"", "http", "https"} and host in {"", "news.ycombinator.com"}
-    if ours and url.path.strip("/") in ITEM_PAGES and re.fullmatch("[0-9]{1,18}", item_id):
-        return int(item_id) or None
-    return None
-
-
-def whole(text: str) -> int:
-    """
-    Return the whole number in "5".
-    """
-    if not re.fullmatch("-?[0-9]{1,99}", text):
-        raise argparse.ArgumentTypeError(f"{show(text)} is not a whole number")
-    return int(text)
-
-
-def duration(text: str) -> float:
-    """
-    Return the seconds in "5", "0.5", "30s", "5min", "1h" or "90 s".
-    """
-    match = re.fullmatch(r"(-?[0-9]{1,18}(?:\.[0-9]{1,9})?) ?([a-z]*)", text.strip().lower())
-    if not match or match[2] not in UNITS:
-        raise argparse.ArgumentTypeError(
-            f"{show(text)} is not a duration such as 5, 0.5, 30s, 5m, 1h or 1d"
-        )
-    seconds = float(match[1]) * UNITS[match[2]]
-    return int(seconds) if seconds.is_integer() else seconds
-
-
-def one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    """
-    Return a reader of one of *choices*, in upper or lower case, singular or plural.
-    """
-
-    def read(text: str) -> str:
-        word = text.lower()
-        for choice in (word, word.removesuffix("s"), word.removesuffix("stories")):
-            if choice in choices:
-                return choice
-        raise argparse.ArgumentTypeError(
-            f"{show(text)} is not one of {', '.join(choices)}{suggest(word, choices)}"
-        )
-
-    return read
+    return item_id if ours and url.path.strip("/") in ITEM_PAGES else ""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -109,59 +65,49 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f": did you mean {near[0]}?" if near else ""
 
 
-class Origins(dict[str, str]):
+def expand_files(
+    words: Iterable[str],
+    origins: dict[str, str],
+    *,
+    origin: str = "",
+    above: tuple[str, ...] = (),
+) -> Iterator[str]:
     """
-    Which argument came from which line of an @FILE; those of the command line are not in it.
-    """
+    Yield *words*, and for each @FILE those in it; note in *origins* where each word stands.
 
-    def of(self, message: str) -> str:
-        """
-        Return "FILE, line 3: " if *message* is about an argument from there.
-        """
-        for word in re.findall(r"--?[a-z][\w-]*|'[^']*'", message):
-            if origin := self.get(word.strip("'")):
-                return f"{origin}: "
-        return ""
-
-
-def expand_files(arguments: Iterable[str], origins: Origins) -> Iterator[str]:
-    """
-    Yield *arguments*, and for each @FILE those in it, and note in *origins* where they were.
-
-    A file reads like a shell command: several arguments a line, quotes, # comments.
+    A file reads like a shell command: several words a line, quotes, # comments. argparse, too,
+    can read files, but names none in its messages, and many are a traceback to it: those that
+    include themselves, have no end, are not UTF-8, or lack a quote.
 
     Raises:
         FileProblem: with the file, the line, and what is wrong.
     """
-    for argument in arguments:
-        if argument.startswith("@"):
-            yield from _read_file(argument[1:], origins, above=())
+    for word in words:
+        if word.startswith("@"):
+            yield from _read_words(word[1:], origins, origin=origin, above=above)
         else:
-            origins.pop(argument.partition("=")[0], None)
-            yield argument
+            origins[word.partition("=")[0]] = origin
+            yield word
 
 
-def _read_file(name: str, origins: Origins, *, above: tuple[str, ...]) -> Iterator[str]:
+def _read_words(
+    name: str, origins: dict[str, str], *, origin: str, above: tuple[str, ...]
+) -> Iterator[str]:
     if name in above:
-        raise FileProblem(f"@{name} includes itself")
-    for number, line in enumerate(_read_lines(name), start=1):
-        origin = f"{name}, line {number}"
+        raise FileProblem(f"{origin}@{name} includes itself")
+    for number, line in enumerate(_read_lines(name, origin), start=1):
+        here = f"{name}, line {number}: "
         try:
-            words = shlex.split(line, comments=True)
+            words = shlex.split(line.decode(), comments=True)
+        except UnicodeDecodeError as exc:
+            raise FileProblem(f"{here}not UTF-8 text") from exc
         except ValueError as exc:
-            raise FileProblem(f"{origin}: {str(exc).lower()} in {show(line)}") from exc
-        for word in words:
-            if word.startswith("@"):
-                try:
-                    yield from _read_file(word[1:], origins, above=(*above, name))
-                except FileProblem as exc:
-                    raise FileProblem(f"{origin}: {exc}") from exc
-            else:
-                origins[word.partition("=")[0]] = origin
-                yield word
+            raise FileProblem(f"{here}{str(exc).lower()} in {show(line.decode())}") from exc
+        yield from expand_files(words, origins, origin=here, above=(*above, name))
 
 
-def _read_lines(name: str) -> list[str]:
+def _read_lines(name: str, origin: str) -> list[bytes]:
+    # Imported for an @FILE only, as above.
     from pathlib import Path
 
     try:
@@ -170,11 +116,7 @@ def _read_lines(name: str) -> list[str]:
     # ValueError: a NUL byte in the name, which a line of another file can hold.
     except (OSError, ValueError) as exc:
         problem = exc.strerror if isinstance(exc, OSError) else exc
-        raise FileProblem(f"cannot read @{name}: {problem}") from exc
+        raise FileProblem(f"{origin}cannot read @{name}: {problem}") from exc
     if len(content) > MAX_FILE:
-        raise FileProblem(f"@{name} is larger than {MAX_FILE} bytes")
-    try:
-        return content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as exc:
-        line = content.count(b"\n", 0, exc.start) + 1
-        raise FileProblem(f"{name}, line {line}: not UTF-8 text") from exc
+        raise FileProblem(f"{origin}@{name} is larger than {MAX_FILE} bytes")
+    return content.removeprefix(codecs.BOM_UTF8).splitlines()

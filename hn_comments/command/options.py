@@ -1,11 +1,12 @@
 """
 The command line: what there is to say, and what is said to a mistake.
 
-It ends in one frozen `Settings`, which checks itself; nothing below `cli` ever sees an
-argparse namespace.
+The options are those of `settings.OPTIONS`. What is parsed ends in one frozen `Settings`, which
+checks itself; nothing else ever sees an argparse namespace.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -13,25 +14,34 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..models import Settings
+from ..durations import describe_duration
+from ..kinds import FLAG, POSTS, Kind, show
 from ..settings import (
-    API_URL,
-    ERROR_POLICIES,
-    FORMATS,
     MAX_LIMIT,
+    OPTIONS,
     STORY_LISTS,
     BadSetting,
+    Option,
+    Settings,
     check_together,
-    show,
 )
-from .arguments import FileProblem, Origins, duration, expand_files, one_of, post, suggest, whole
+from .arguments import FileProblem, expand_files, post, suggest
 
 
 # Where the API is, if --api-url does not say.
 API_URL_VARIABLE = "HN_COMMENTS_API_URL"
 
-# Shells that --print-completion knows.
+# More addresses that get notices, one a line or a word: others cannot read them in `ps`.
+NOTIFY_VARIABLE = "HN_COMMENTS_NOTIFY"
+
+# Shells for which there is --print-completion.
 SHELLS = ("bash", "zsh", "fish")
+
+# The number of the open file that is standard output.
+STDOUT = 1
+
+# What SQLite appends to the name of a database for the files it keeps beside that.
+SQLITE_SUFFIXES = ("-journal", "-shm", "-wal")
 
 # Where all of it is explained.
 PROJECT_URL = "https://github.com/hn-comments/hn-comments"
@@ -39,7 +49,8 @@ PROJECT_URL = "https://github.com/hn-comments/hn-comments"
 EPILOG = f"""\
 A DURATION is in seconds, or has a unit: 5, 0.5, 30s, 5m, 1h, 1d.
 An argument @FILE stands for the arguments in that file.
-{API_URL_VARIABLE} in the environment stands in for --api-url.
+{API_URL_VARIABLE} in the environment stands in for --api-url, and
+{NOTIFY_VARIABLE} has addresses for --notify, which nobody sees in a list of processes.
 
 examples:
   the front page, once a minute:
@@ -64,7 +75,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.origins = Origins()
+        # In which line of an @FILE an argument stands; "" for the command line itself.
+        self.origins: dict[str, str] = {}
 
     def suggest(self, word: str) -> str:
         """
@@ -77,26 +89,10 @@ class Parser(argparse.ArgumentParser):
         message = re.sub(
             "(argument .*: )ignored explicit argument (.*)", r"\1takes no value, not \2", message
         )
-        self.exit(2, f"{self.prog}: error: {self.origins.of(message)}{message} (see --help)\n")
-
-
-class PrintCompletion(argparse.Action):
-    """
-    Print what a shell needs to complete our options, and exit.
-    """
-
-    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> NoReturn:
-        try:
-            import shtab
-        except ImportError:
-            parser.error(
-                "argument --print-completion: needs shtab: pip install 'hn-comments[completion]'"
-            )
-        for action in parser._actions:  # noqa: SLF001
-            if action.metavar == "FILE":
-                vars(action)["complete"] = shtab.FILE
-        sys.stdout.write(shtab.complete(parser, shell=given[1]) + "\n")
-        parser.exit()
+        named = re.findall(r"--?[a-z][\w-]*|'[^']*'", message)
+        origins = (self.origins.get(word.strip("'")) for word in named)
+        origin = next(filter(None, origins), "")
+        self.exit(2, f"{self.prog}: error: {origin}{message} (see --help)\n")
 
 
 def build_parser() -> Parser:
@@ -112,86 +108,75 @@ def build_parser() -> Parser:
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
-    add = parser.add_argument
-    add(
-        "posts",
-        nargs="*",
-        metavar="POST",
-        help="an item's id or URL; without one, the stories of a list",
-    )
-
-    add = parser.add_argument_group("stories").add_argument
-    add(
-        "--stories",
-        type=one_of(STORY_LISTS),
-        choices=STORY_LISTS,
-        help="which list (default: top)",
-    )
-    add("--limit", type=whole, metavar="N", help="how many of it (default: 5)")
-    add(
-        "--follow",
-        type=duration,
-        metavar="DURATION",
-        help="go on counting a story this long after it left the list (default: 0)",
-    )
-
-    add = parser.add_argument_group("polling").add_argument
-    add("--period", type=duration, metavar="DURATION", help="from start to start (default: 5)")
-    add("--once", action="store_true", help="poll once, and exit")
-    add("--polls", type=whole, metavar="N", help="exit after N polls")
-    add("--max-running", type=whole, metavar="N", help="polls at a time (default: 2)")
-    add("--poll-timeout", type=duration, metavar="DURATION", help="report what there is by then")
-
-    add = parser.add_argument_group("fetching").add_argument
-    add("--api-url", metavar="URL", help=f"default: {API_URL}")
-    add("--connections", type=whole, metavar="N", help="in flight at most (default: 100)")
-    add("--fetch-timeout", type=duration, metavar="DURATION", help="per request (default: 10)")
-    add("--retries", type=whole, metavar="N", help="per request (default: 3)")
-    add("--max-fetches", type=whole, metavar="N", help="requests per poll at most")
-    add("--full-walk", action="store_true", help="read every comment in every poll")
-    add(
-        "--refresh",
-        type=duration,
-        metavar="DURATION",
-        help="walk a story whole again when this old (default: 24h)",
-    )
-
-    add = parser.add_argument_group("errors").add_argument
-    add(
-        "--on-error",
-        type=one_of(ERROR_POLICIES),
-        choices=ERROR_POLICIES,
-        help="count the rest, or cancel the poll (default: partial)",
-    )
-    add(
-        "--max-errors",
-        type=whole,
-        metavar="N",
-        help="quit after N failed polls in a row; 0: never (default: 3)",
-    )
-
-    add = parser.add_argument_group("output").add_argument
-    add("--format", type=one_of(FORMATS), choices=FORMATS, help="default: text")
-    add("--output", metavar="FILE", help="append to FILE, instead of writing to stdout")
-    add("--changes-only", action="store_true", help="leave out posts whose count is the same")
-    add("--comments", action="store_true", help="each new comment, with its text")
-    add("--live", action="store_true", help="a table that follows what happens")
-    add("-q", "--quiet", action="store_true", help="only results, warnings and errors")
-    add("-v", "--verbose", action="store_true", help="a line per item, too")
-
-    add = parser.add_argument_group("background").add_argument
-    add("--history", metavar="FILE", help="keep what was found there, and go on from it")
-
-    add = parser.add_argument_group("other").add_argument
-    add("--demo", action="store_true", help="poll a built-in simulator: needs no network")
-    add(
+    group: argparse._ActionsContainer = parser
+    for name, option in OPTIONS.items():
+        if option.group:
+            group = parser.add_argument_group(option.group)
+        add_option(group, name, option)
+    group.add_argument(
         "--print-completion",
-        action=PrintCompletion,
         choices=SHELLS,
-        help="what a shell needs to complete these options",
+        help="print a script with which this shell completes the options",
     )
-    add("--version", action="version", version=f"%(prog)s {__version__}")
+    version = f"%(prog)s {__version__}"
+    group.add_argument("--version", action="version", version=version, help="show the version")
     return parser
+
+
+def add_option(group: argparse._ActionsContainer, name: str, option: Option) -> None:
+    """
+    Add the setting *name* to *group*.
+    """
+    if name == "polls":
+        # The short way to say --polls 1; argparse refuses both together.
+        group = group.add_mutually_exclusive_group()
+        group.add_argument(
+            "--once", dest=name, action="store_const", const=1, help="poll once, then exit"
+        )
+    flags = [f"-{option.letter}"] if option.letter else []
+    flags.append(name if option.kind is POSTS else written(name))
+    group.add_argument(*flags, help=describe(option), **how_to_parse(option.kind))
+
+
+def describe(option: Option) -> str:
+    """
+    Return what the help says about an option.
+    """
+    default = option.default
+    if not default:
+        # Nothing, no or none: what it does says so, where that is worth a word.
+        return option.does
+    if option.kind.metavar == "DURATION":
+        default = describe_duration(default, short=True).replace(" ", "")
+    return f"{option.does} (default: {default})"
+
+
+def how_to_parse(kind: Kind) -> dict[str, Any]:
+    """
+    Return what argparse has to know about a kind of value.
+    """
+    if kind is FLAG:
+        return {"action": "store_true"}
+    if kind is POSTS:
+        return {"nargs": "*", "metavar": kind.metavar}
+
+    def read(text: str) -> object:
+        try:
+            return kind.read(text)
+        except ValueError as exc:
+            hint = suggest(text.lower(), kind.choices or ())
+            raise argparse.ArgumentTypeError(f"{show(text)} {exc}{hint}") from exc
+
+    # What is read is a tuple in the end; argparse collects it in a list.
+    several = {"action": "append"} if kind.many else {}
+    return {"type": read, "metavar": kind.metavar, "choices": kind.choices, **several}
+
+
+def written(name: str) -> str:
+    """
+    Return how the setting *name* is written on the command line.
+    """
+    return "POST" if name == "posts" else f"--{name.replace('_', '-')}"
 
 
 def parse_settings(argv: Sequence[str] | None = None) -> Settings:
@@ -204,14 +189,23 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     """
     parser = build_parser()
     given = parse(parser, sys.argv[1:] if argv is None else argv)
+    if shell := given.pop("print_completion", None):
+        from .completion import print_completion
+
+        print_completion(parser, shell)
+        parser.exit()
     source = take_api_url(given)
+    if addresses := os.environ.get(NOTIFY_VARIABLE, "").split():
+        given["notify"] = (*given.get("notify", ()), *addresses)
     try:
-        check_options(parser, given)
+        # An option that repeats a default contradicts others, too; `Settings` cannot see it.
+        check_together(given)
+        check_limit(parser, given)
         settings = Settings(**given)
     except BadSetting as exc:
         # The field and the others that the problem names, as the user wrote them.
-        name = source if exc.field == "api_url" else f"argument {option(exc.field)}"
-        problem = re.sub("`([a-z_]+)`", lambda match: option(match[1]), exc.problem)
+        name = source if exc.field == "api_url" else f"argument {written(exc.field)}"
+        problem = re.sub("`([a-z_]+)`", lambda match: written(match[1]), exc.problem)
         parser.error(f"{name}: {problem}")
     check_surroundings(parser, settings)
     return settings
@@ -219,21 +213,24 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
 
 def parse(parser: Parser, argv: Sequence[str]) -> dict[str, Any]:
     """
-    Return the options given in *argv*, by the names of the settings, and "once".
+    Return the options given in *argv*, by the names of the settings.
     """
     try:
-        arguments = list(expand_files(argv, parser.origins))
+        words = list(expand_files(argv, parser.origins))
     except FileProblem as exc:
         parser.error(str(exc))
-    namespace, rest = parser.parse_known_intermixed_args(arguments)
+    namespace, rest = parser.parse_known_intermixed_args(words)
     # An unknown option first: a word beside it may just be its value.
     if unknown := [word for word in rest if word.startswith("-")]:
         name = unknown[0].partition("=")[0]
         parser.error(f"unknown option {name}{parser.suggest(name)}")
     given = vars(namespace)
-    words = given.pop("posts", None) or []
-    if words:
-        given["posts"] = tuple(dict.fromkeys(read_post(parser, word) for word in words))
+    for name, option in OPTIONS.items():
+        if option.kind.many and name in given:
+            given[name] = tuple(given[name])
+    posts = given.pop("posts", None) or []
+    if posts:
+        given["posts"] = tuple(dict.fromkeys(read_post(parser, word) for word in posts))
     return given
 
 
@@ -265,16 +262,10 @@ def take_api_url(given: dict[str, Any]) -> str:
     return source
 
 
-def check_options(parser: Parser, given: dict[str, Any]) -> None:
+def check_limit(parser: Parser, given: dict[str, Any]) -> None:
     """
-    Refuse options that contradict each other, also where they only repeat a default.
+    Refuse a post that is probably meant as a limit.
     """
-    for name, other in (("polls", "once"), ("api_url", "demo")):
-        if name in given and other in given:
-            raise BadSetting(name, f"is not allowed with `{other}`")
-    if given.pop("once", False):
-        given["polls"] = 1
-    check_together(given)
     posts = given.get("posts", ())
     # A mocked API may well have such ids; on the real one nobody follows them any more.
     if len(posts) == 1 and posts[0] <= MAX_LIMIT and "api_url" not in given:
@@ -286,16 +277,33 @@ def check_options(parser: Parser, given: dict[str, Any]) -> None:
 
 def check_surroundings(parser: Parser, settings: Settings) -> None:
     """
-    Refuse what the place where the program runs cannot show.
+    Refuse what the terminal or the file system does not allow.
     """
+    if settings.notify_test and not settings.has_receivers:
+        parser.error("argument --notify-test: needs --notify or --notify-command")
     if settings.live and not (sys.stdout and sys.stdout.isatty()):
         parser.error("argument --live: needs a terminal, and standard output is none")
     if settings.live and os.environ.get("TERM") == "dumb":
         parser.error("argument --live: needs a terminal that can do more than TERM=dumb")
+    if settings.history and is_part_of(settings.output or STDOUT, settings.history):
+        name = "argument --output" if settings.output else "standard output"
+        parser.error(f"{name}: is a file that --history writes")
 
 
-def option(field: str) -> str:
+def is_part_of(file: str | int, database: str) -> bool:
     """
-    Return how the setting *field* is written on the command line.
+    Tell whether *file* is an SQLite database, or one of the files that SQLite keeps beside it.
+
+    It is named, or open with this number. Other spellings and links are looked through, and
+    none of the files need exist.
     """
-    return "POST" if field == "posts" else f"--{field.replace('_', '-')}"
+    # SQLite puts its files beside what a symbolic link leads to.
+    found = os.path.realpath(database)
+    for part in (found, *(f"{found}{suffix}" for suffix in SQLITE_SUFFIXES)):
+        if isinstance(file, str) and os.path.realpath(file) == part:
+            return True
+        # Hard links, and a file system that takes C.DB for c.db.
+        with contextlib.suppress(OSError):
+            if os.path.samefile(file, part):  # noqa: PTH121 - Path has no open files
+                return True
+    return False

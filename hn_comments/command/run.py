@@ -1,5 +1,5 @@
 """
-The command `hn-comments`: logging, signals, exit codes. Only this prints.
+Do what the command line asks for: run the engine, print, answer signals, map ends to exit codes.
 
 What is slow to import is imported where it is used, so that --help and --version are not.
 """
@@ -10,11 +10,11 @@ import logging
 import sys
 from collections.abc import AsyncIterable, Callable
 
-from ..errors import BadProxy, HistoryError, TooManyErrors
-from ..models import PollReport, Settings
-from ..output.display import Display
-from ..output.formats import Disputes, cut, format_cost, format_header, format_report
-from ..output.writer import Stream, Writer, open_to_append, stream_to
+from ..errors import BadProxy, BadReceiver, HistoryError, ScreenFailed, TooManyErrors
+from ..models import PollReport
+from ..output.printer import CannotWriteError, Printer
+from ..output.writer import Writer
+from ..settings import Settings
 from .signals import Stopper
 
 
@@ -22,7 +22,6 @@ from .signals import Stopper
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from io import FileIO
 
     from ..engine import Control
 
@@ -40,12 +39,6 @@ GC_THRESHOLD = 50_000
 # Bytes that wait for a slow reader before polls do: a dozen reports of 500 stories.
 ROOM = 4 << 20
 
-# Bytes that wait before lines of the log are left out: a quarter of a million of --verbose.
-LOG_ROOM = 16 << 20
-
-# Characters of a line of the log: a sentence, and a reason of at most 200 in it.
-MAX_LINE = 500
-
 # Seconds between two looks at a slow reader.
 LOOK = 0.05
 
@@ -57,20 +50,48 @@ def run(settings: Settings) -> int:
     """
     Do what the command line asks for, and return its exit code.
     """
+    if settings.notify_test:
+        return try_notices(settings)
     stopper = Stopper()
-    writer = Writer()
-    display = Display(settings)
-    errors = set_up_logging(settings, writer, wanted=display.filter)
-    printer = Printer(settings, display, writer, errors, stop=stopper.stop)
+    printer = Printer(settings, stop=stopper.stop)
     try:
-        code = printer.open() or poll(settings, printer, stopper)
+        printer.open()
+        code = poll(settings, printer, stopper)
+    except CannotWriteError as exc:
+        logger.error("%s", exc)
+        code = EXIT_USAGE if exc.mistake else EXIT_ERRORS
     finally:
-        drain(writer, stopper)
+        drain(printer.writer, stopper)
     printer.close()
-    return stopper.exit_code or code or printer.exit_code
+    return stopper.exit_code or code or code_of(printer)
 
 
-def poll(settings: Settings, printer: "Printer", stopper: Stopper) -> int:
+def try_notices(settings: Settings) -> int:
+    """
+    Say who takes a notice now, and return the exit code for that.
+    """
+    from .trial import try_receivers
+
+    try:
+        answers = [*try_receivers(settings)]
+    except BadReceiver as exc:
+        sys.stderr.write(f"hn-comments: error: {exc}\n")
+        return EXIT_USAGE
+    for sentence, _ in answers:
+        sys.stdout.write(f"{sentence}\n")
+    return EXIT_DONE if all(taken for _, taken in answers) else EXIT_ERRORS
+
+
+def code_of(printer: Printer) -> int:
+    """
+    Return the exit code that the last report, or what became of it, asks for.
+    """
+    if printer.error is not None or printer.not_told:
+        return EXIT_ERRORS
+    return EXIT_CODES[printer.last.status] if printer.last else EXIT_DONE
+
+
+def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
     """
     Poll and print until it is over, and return an exit code, unless the reports decide.
     """
@@ -79,20 +100,24 @@ def poll(settings: Settings, printer: "Printer", stopper: Stopper) -> int:
     # Not in a coroutine: importing aiohttp would block its loop for a tenth of a second.
     from ..engine import Control, watch
 
-    control = Control()
+    async def settle() -> None:
+        while not printer.writer.wait(0) and not stopper.out_of_patience:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK)
+
+    control = Control(told=printer.told, drain=settle)
     # The collector would walk thousands of pending tasks again and again, a fifth of the
     # time of a cold walk. What is imported by now stays anyway.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    reports = watch(settings, control=control)
+    reports = watch(settings, control=control, on_event=printer.tell)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(publish(reports, control, printer, stopper))
     except TooManyErrors as exc:
-        logger.error("Stopped by --max-errors %d: %s", settings.max_errors, exc)
+        logger.error("Stopped by --max-errors %d: %s", len(exc.messages), exc)
         logger.error("Error detected, quitting")
         return EXIT_ERRORS
-    except (BadProxy, HistoryError) as exc:
+    except (BadProxy, BadReceiver, HistoryError, ScreenFailed) as exc:
         logger.error("%s", exc)
         return EXIT_USAGE
     if settings.demo:
@@ -101,7 +126,7 @@ def poll(settings: Settings, printer: "Printer", stopper: Stopper) -> int:
 
 
 async def publish(
-    reports: AsyncIterable[PollReport], control: "Control", printer: "Printer", stopper: Stopper
+    reports: AsyncIterable[PollReport], control: "Control", printer: Printer, stopper: Stopper
 ) -> None:
     """
     Print each report as it comes, until there are no more.
@@ -143,147 +168,3 @@ def loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-
-
-class Printer:
-    """
-    Prints each report as it comes, and remembers what the exit code needs.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        display: Display,
-        writer: Writer,
-        errors: Stream | None,
-        *,
-        stop: Callable[[], None],
-    ) -> None:
-        self.settings = settings
-        self.display = display
-        self.writer = writer
-        self.errors = errors
-        self.stop = stop
-        self.last: PollReport | None = None
-        self._disputes = Disputes()
-        self._results: Stream | None = None
-        self._file: FileIO | None = None
-
-    def open(self) -> int:
-        """
-        Open what the results are written to; return an exit code other than 0 if that fails.
-        """
-        header = "".join(f"{line}\n" for line in format_header(self.settings))
-        path = self.settings.output
-        if path is None:
-            self._results = stream_to(sys.stdout, self.writer, on_error=self._give_up)
-            if self._results is None:
-                logger.error("Cannot write the results: standard output is closed")
-                return EXIT_ERRORS
-        else:
-            try:
-                self._file, header = open_to_append(path, header)
-            except OSError as exc:
-                logger.error("argument --output: cannot append to %r: %s", path, exc.strerror)
-                return EXIT_USAGE
-            self._results = Stream(self.writer, self._file, on_error=self._give_up)
-        self._results.write(header)
-        return EXIT_DONE
-
-    def close(self) -> None:
-        """
-        Close the file, unless the writer still waits for it.
-        """
-        if self._file is not None and not self.writer.backlog:
-            self._file.close()
-
-    @property
-    def exit_code(self) -> int:
-        error = self._results.error if self._results else None
-        if error is not None and not isinstance(error, BrokenPipeError):
-            return EXIT_ERRORS
-        return EXIT_CODES[self.last.status] if self.last else EXIT_DONE
-
-    def publish(self, report: PollReport) -> None:
-        """
-        Print what a poll found, and tell on stderr what that cost.
-        """
-        # What one more failed poll cost is no news.
-        failing = self.last is not None and self.last.status == report.status == "failed"
-        if self.last is None or self.last.poll < report.poll:
-            self.last = report
-        text = self.display.render(report)
-        if text is None:
-            text = "".join(f"{line}\n" for line in format_report(report, self.settings))
-        self.write(text)
-        if self.errors is not None:
-            self.errors.write(self.display.status(report))
-        for sentence in self._disputes.changes(report):
-            logger.info("%s", sentence)
-        logger.log(logging.DEBUG if failing else logging.INFO, "%s", format_cost(report))
-
-    def write(self, text: str) -> None:
-        """
-        Write results.
-        """
-        if self._results is not None and text:
-            self._results.write(text)
-
-    def _give_up(self, error: OSError) -> None:
-        """
-        Stop; the writer's thread calls this when the results cannot be written.
-        """
-        # Whoever read this, as in `| head`, has seen enough.
-        if not isinstance(error, BrokenPipeError):
-            logger.error("Cannot write the results: %s", error.strerror)
-        self.stop()
-
-
-class LineFormatter(logging.Formatter):
-    """
-    "[10:14:03] message", safe for a terminal, and not too long.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("[%(asctime)s] %(message)s", datefmt="%H:%M:%S")
-
-    def format(self, record: logging.LogRecord) -> str:
-        return cut(super().format(record), MAX_LINE)
-
-
-class LogHandler(logging.StreamHandler[Stream]):
-    """
-    Gives lines to the writer; those that nobody reads for long are left out, and counted.
-    """
-
-    def __init__(self, stream: Stream, writer: Writer) -> None:
-        super().__init__(stream)
-        self.setFormatter(LineFormatter())
-        self._writer = writer
-        self._left_out = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self._writer.backlog > LOG_ROOM:
-            self._left_out += 1
-            return
-        if self._left_out:
-            left_out, self._left_out = self._left_out, 0
-            logger.warning("%d lines are left out here, since nobody read them", left_out)
-        super().emit(record)
-
-
-def set_up_logging(
-    settings: Settings, writer: Writer, *, wanted: Callable[[logging.LogRecord], bool]
-) -> Stream | None:
-    """
-    Send what this package logs, and is *wanted*, to stderr; return the stream to there.
-    """
-    stream = stream_to(sys.stderr, writer)
-    handler = LogHandler(stream, writer) if stream else logging.NullHandler()
-    handler.addFilter(wanted)
-    logger.addHandler(handler)
-    logger.propagate = False
-    logger.setLevel(
-        logging.WARNING if settings.quiet else logging.DEBUG if settings.verbose else logging.INFO
-    )
-    return stream

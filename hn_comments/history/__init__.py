@@ -1,11 +1,11 @@
 """
 The history file: what each poll found, and the memory between runs, in SQLite.
 
-`store` is what is used; it asks `reports`, `saving` and `loading`, which write and read `rows`,
-in a `database` of the `schema` that they share.
+`history` is what is used. It has a `store` in a thread, which asks `reports`, `saving` and
+`loading` to write and read rows, in a `database` of the `schema` that they share.
 """
 
-from .store import History
+from .history import History
 
 
 __all__ = ["History"]

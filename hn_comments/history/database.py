@@ -2,20 +2,16 @@
 Open the history file: ours, sound and of this version, or refused before it is touched.
 """
 
-import logging
 import os
 import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from ..errors import HistoryError
+from ..errors import HistoryError, quote
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION
+from .views import VIEWS
 
-
-logger = logging.getLogger(__name__)
-
-# Seconds to wait for another process that writes. Its transactions take milliseconds; only
-# the first of a large memory, or a slow disk, takes longer than a blink.
-BUSY_TIMEOUT = 5.0
 
 # Bytes of a file that is checked whole when it is opened: a tenth of a second. Damage in a
 # larger one is found when it is read.
@@ -24,6 +20,9 @@ MAX_CHECKED = 16_000_000
 # https://www.sqlite.org/fileformat2.html#the_database_header
 MAGIC = b"SQLite format 3\0"
 HEADER_SIZE = 100
+
+# What sqlite3 raises. A damaged file can put bytes into SQLite's messages that are no text.
+DATABASE_ERRORS = (sqlite3.Error, UnicodeError)
 
 # What to do about a file that is no history.
 CHOOSE_ANOTHER = "give --history another name"
@@ -41,14 +40,14 @@ def open_database(path: str) -> sqlite3.Connection:
         # Absolute, so that ":memory:" and "file:..." are names like any other.
         connection = sqlite3.connect(
             os.path.abspath(path),  # noqa: PTH100 - Path.resolve() would follow links
-            timeout=BUSY_TIMEOUT,
+            timeout=0,
             isolation_level=None,
         )
-    except sqlite3.Error as exc:
+    except DATABASE_ERRORS as exc:
         raise explain(path, exc) from exc
     try:
         prepare(connection, path)
-    except sqlite3.Error as exc:
+    except DATABASE_ERRORS as exc:
         connection.close()
         raise explain(path, exc) from exc
     except HistoryError:
@@ -131,18 +130,25 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
 
 
 def migrate(
-    connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] = MIGRATIONS
+    connection: sqlite3.Connection,
+    steps: Sequence[Sequence[str]] = MIGRATIONS,
+    views: Mapping[str, str] = VIEWS,
 ) -> None:
     """
-    Take the steps that the file has not seen, all or none.
+    Take the steps that the file has not seen, and make its views anew: all or nothing.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have been faster.
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for name in views:
+            # Before the steps, which may change a table that an old view asks.
+            connection.execute(f"DROP VIEW IF EXISTS {name}")
         for step in steps[version:]:
             for statement in step:
                 connection.execute(statement)
+        for name, query in views.items():
+            connection.execute(f"CREATE VIEW {name} AS {query}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {max(version, len(steps))}")
         connection.execute("COMMIT")
@@ -151,7 +157,7 @@ def migrate(
             connection.execute("ROLLBACK")
 
 
-def explain(path: str, exc: sqlite3.Error) -> HistoryError:
+def explain(path: str, exc: Exception) -> HistoryError:
     """
     Return what SQLite says as a sentence that says what to do.
     """
@@ -164,20 +170,57 @@ def explain(path: str, exc: sqlite3.Error) -> HistoryError:
         return HistoryError(path, f"cannot be written ({exc})", "try again when it can")
     return HistoryError(
         path,
-        f"is damaged ({exc})",
+        f"is damaged ({quote(str(exc))})",
         "restore a copy, or save what is readable with `sqlite3 FILE .recover` and move it away",
     )
 
 
-def is_busy(exc: sqlite3.Error) -> bool:
+def identify(path: str) -> tuple[int, int] | None:
+    """
+    Return what tells the file at *path* from others, or None if there is none.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116 - called before each save
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def rename(path: str) -> str:
+    """
+    Give the file at *path* a name with the time in it, which is free, and return that.
+
+    Raises:
+        HistoryError: if that cannot be done.
+    """
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    names = (f"{path}.{stamp}{suffix}" for suffix in ("", *(f".{n}" for n in range(1, 1000))))
+    name = next(name for name in names if not Path(name).exists())
+    try:
+        Path(path).rename(name)
+    except OSError as exc:
+        problem = f"is about another world, and cannot be renamed ({exc.strerror})"
+        raise HistoryError(path, problem, "move it away") from exc
+    return name
+
+
+def is_busy(exc: BaseException | None) -> bool:
+    """
+    Return whether another process writes just now.
+    """
+    if isinstance(exc, HistoryError):
+        exc = exc.__cause__
     return primary_code(exc) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def is_damage(exc: sqlite3.Error) -> bool:
-    return primary_code(exc) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+def is_damage(exc: Exception) -> bool:
+    return isinstance(exc, UnicodeError) or primary_code(exc) in {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
 
 
-def primary_code(exc: sqlite3.Error) -> int:
+def primary_code(exc: BaseException | None) -> int:
     """
     Return the result code without its extension: https://www.sqlite.org/rescode.html.
     """

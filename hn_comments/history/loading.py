@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..memory import NOTHING, UNREAD, YOUTH, Discussion, Memory, Node, Pending, Tree
-from ..models import Item
-from .rows import STATES, to_seconds, to_text
+from ..memory import READ_AGAIN, YOUTH, Discussion, Memory, Node, Proof, Tree, Wait
+from ..models import Item, State
+from .rows import Times
 
 
 LOAD_TREE = """
-    SELECT trees.*, kind, title, "by", url, score,
+    SELECT trees.*, kind, title, "by", url, score, state,
         CAST(strftime('%s', created_at) AS INTEGER) AS created_at
     FROM trees JOIN stories USING (story_id) WHERE story_id = ?
 """
@@ -27,6 +27,9 @@ LOAD_ITEMS = """
         CAST(strftime('%s', seen_at) || substr(seen_at, 20, 4) AS REAL)
     FROM items WHERE story_id = ?
 """
+
+# By their names in the file: looking one up costs less than asking the enum.
+STATES = {state.value: state for state in State}
 
 
 class ContradictionError(ValueError):
@@ -53,66 +56,93 @@ def load_memory(connection: sqlite3.Connection, memory: Memory) -> None:
     Raises:
         ContradictionError: if that is not what was saved.
     """
-    now = memory.clock()
+    times = Times(memory.clock)
     with contradictions():
         rows = connection.execute("SELECT name, value FROM memory")
         values = {name: json.loads(value) for name, value in rows}
         for item_id, since in values.get("pending") or ():
-            memory.pending[item_id] = Pending(since=to_seconds(since, now) or None)
-        memory.given_up = dict.fromkeys(values.get("given_up") or ())
-        memory.denied_since = to_seconds(values.get("denied_since"), now) or None
-        memory.polled_at = to_seconds(values.get("polled_at"), now) or None
+            memory.pending.waits[item_id] = Wait(since=times.to_seconds(since) or None)
+        memory.pending.given_up = dict.fromkeys(values.get("given_up") or ())
+        for name, dues in (
+            ("read_twice", memory.updates.twice),
+            ("read_again", memory.updates.again),
+        ):
+            for item_id, due in values.get(name) or ():
+                dues[item_id] = times.to_seconds(due, ahead=READ_AGAIN)
+        memory.maxitem.denied_since = times.to_seconds(values.get("denied_since")) or None
+        memory.polled_at = times.to_seconds(values.get("polled_at")) or None
         for read_at, item in connection.execute(
             "SELECT read_at, item FROM newcomers WHERE read_at >= ?",
-            (to_text(now - YOUTH),),
+            (times.to_text(times.now - YOUTH),),
         ):
-            memory.newcomers.add(restore_item(json.loads(item)), to_seconds(read_at, now))
+            memory.newcomers.add(restore_item(json.loads(item)), times.to_seconds(read_at))
 
 
-def find_followed(connection: sqlite3.Connection, since: float) -> list[int]:
+def find_followed(connection: sqlite3.Connection, times: Times, seconds: float) -> list[int]:
     """
-    Return the posts that were listed after *since*.
+    Return the posts that were listed in the last *seconds*.
     """
-    rows = connection.execute("SELECT story_id FROM trees WHERE listed_at > ?", (to_text(since),))
+    rows = connection.execute(
+        # One that was listed in the future was so by a wrong clock.
+        "SELECT story_id FROM trees WHERE listed_at > ? AND listed_at <= ?",
+        (times.to_text(times.now - seconds), times.to_text(times.now)),
+    )
     return [post_id for (post_id,) in rows]
 
 
-def load_tree(connection: sqlite3.Connection, tree: Tree) -> Discussion | None:
+def find_latest(connection: sqlite3.Connection) -> list[int]:
     """
-    Fill an empty tree with what is in the file, and return what else is known of its post.
+    Return the post that was counted last, if there is one.
+    """
+    rows = connection.execute("SELECT max(story_id) FROM counts JOIN trees USING (story_id)")
+    return [post_id for (post_id,) in rows if post_id is not None]
+
+
+def load_discussion(connection: sqlite3.Connection, discussion: Discussion) -> bool:
+    """
+    Fill an empty discussion with what is in the file; return whether there is something.
 
     Raises:
-        ContradictionError: if that is no tree.
+        ContradictionError: if its tree is none.
     """
+    tree, times = discussion.tree, Times(discussion.clock)
     cursor = connection.execute(LOAD_TREE, (tree.post_id,))
     found = cursor.fetchone()
     if found is None:
-        return None
+        return False
     columns = [name for name, *_ in cursor.description]
     row = dict(zip(columns, found, strict=True))
-    now = tree.clock()
     with contradictions():
-        tree.known, tree.upto = bool(row["known"]), row["upto"]
+        tree.known, tree.upto, tree.news_from = bool(row["known"]), row["upto"], row["news_from"]
         rows = connection.execute(LOAD_ITEMS, (tree.post_id,))
-        plant(tree, rows, stale=json.loads(row["stale"]), now=now)
-        tree.nodes[tree.post_id].read_at = to_seconds(row["seen_at"], now)
-        tree.unlisted.update(json.loads(row["unlisted"]))
-        if not tree.unlisted <= tree.nodes.keys():
+        plant(tree, rows, stale=json.loads(row["stale"]), times=times)
+        tree.post.read_at = times.to_seconds(row["seen_at"])
+        for item_id, until in json.loads(row["unlisted"]):
+            tree.unlisted[item_id] = times.to_seconds(until, ahead=YOUTH)
+        if not tree.unlisted.keys() <= tree.nodes.keys():
             raise ContradictionError("a comment that is not there is not listed")
-        return restore_discussion(tree, row, now)
+        restore_discussion(discussion, row, times)
+    tree.saved_upto = tree.upto
+    return True
 
 
-def plant(tree: Tree, rows: Iterable[Sequence[Any]], *, stale: Iterable[int], now: float) -> None:
+def plant(tree: Tree, rows: Iterable[Sequence[Any]], *, stale: Iterable[int], times: Times) -> None:
     """
     Make the nodes of *tree*, with their kids and totals.
     """
     post_id, nodes = tree.post_id, tree.nodes
-    root = nodes[post_id] = Node(parent=0, own=NOTHING, stale=False)
+    # What it is by now is known when it is read; that it was read counts here.
+    root = nodes[post_id] = Node(parent=0, state=State.LIVE, stale=False)
     kids: dict[int, list[int]] = {}
-    for item_id, parent, state, by, created, seen_at in rows:
-        own = STATES[state]
+    for item_id, parent, name, by, created, seen_at in rows:
+        state = STATES[name]
         nodes[item_id] = Node(
-            parent, own, stale=own is UNREAD, by=by, created=created, read_at=min(seen_at or 0, now)
+            parent,
+            state,
+            stale=state is State.UNREAD,
+            by=by,
+            created=created,
+            read_at=times.clamp(seen_at) if seen_at else 0.0,
         )
         kids.setdefault(parent, []).append(item_id)
     if nodes[post_id] is not root or not kids.keys() <= nodes.keys():
@@ -126,18 +156,15 @@ def plant(tree: Tree, rows: Iterable[Sequence[Any]], *, stale: Iterable[int], no
     if len(order) != len(nodes):
         raise ContradictionError("comments are replies to each other")
     for item_id in reversed(order):
-        if nodes[item_id].kids:
-            tree.settle(item_id)
-        elif not nodes[item_id].stale:
-            nodes[item_id].below = NOTHING
+        tree.settle(item_id)
 
 
-def restore_discussion(tree: Tree, row: dict[str, Any], now: float) -> Discussion:
+def restore_discussion(discussion: Discussion, row: dict[str, Any], times: Times) -> None:
     """
-    Return what *row*, of a tree and its story, says besides the tree.
+    Recall what *row*, of a tree and its story, says besides the tree.
     """
-    item = Item(
-        id=tree.post_id,
+    discussion.item = Item(
+        id=discussion.post_id,
         type=row["kind"],
         title=row["title"],
         by=row["by"],
@@ -145,25 +172,28 @@ def restore_discussion(tree: Tree, row: dict[str, Any], now: float) -> Discussio
         score=row["score"],
         time=row["created_at"],
         descendants=row["descendants"],
+        dead=row["state"] == State.DEAD.value,
+        deleted=row["state"] == State.DELETED.value,
     )
-    discussion = Discussion(tree, item=item)
-    discussion.walked_at = to_seconds(row["walked_at"], now)
-    discussion.checked_at = to_seconds(row["checked_at"], now)
-    discussion.listed_at = to_seconds(row["listed_at"], now)
+    discussion.walked_at = times.to_seconds(row["walked_at"])
+    discussion.checked_at = times.to_seconds(row["checked_at"])
+    discussion.listed_at = times.to_seconds(row["listed_at"])
     for item_id, due, distance in json.loads(row["again"]):
-        discussion.again[item_id] = (to_seconds(due, now + distance), distance)
-    proof = discussion.proof
+        discussion.again[item_id] = (times.to_seconds(due, ahead=distance), distance)
+    restore_proof(discussion.proof, row, times)
+    if row["walking"]:
+        discussion.resume_walk()
+
+
+def restore_proof(proof: Proof, row: dict[str, Any], times: Times) -> None:
     proof.live, proof.gap = row["live"], row["gap"]
-    proof.lags_since = to_seconds(row["lags_since"], now) or None
+    proof.lags_since = times.to_seconds(row["lags_since"]) or None
     # Else each run would begin with a walk of what is disputed.
     proof.confirmed = True
     proof.doubted = bool(row["doubted"])
     proof.patience = row["patience"]
-    proof.walk_again_at = to_seconds(row["walk_again_at"], now + proof.patience)
-    proof.past = [(live, to_seconds(until, now)) for live, until in json.loads(row["past"])]
-    if row["walking"]:
-        discussion.resume_walk()
-    return discussion
+    proof.walk_again_at = times.to_seconds(row["walk_again_at"], ahead=proof.patience)
+    proof.past = [(live, times.to_seconds(until)) for live, until in json.loads(row["past"])]
 
 
 def restore_item(values: dict[str, Any]) -> Item:

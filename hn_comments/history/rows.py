@@ -1,43 +1,62 @@
 """
-Values as they stand in the history file: states by name, times and other text.
+Values as they stand in the history file: times and other text.
 """
 
 from datetime import UTC, datetime, timedelta
 
-from ..memory import DEAD, DELETED, LIVE, MISSING, UNREAD
+from ..memory import Clock
+from ..plaintext import clean
 
-
-# By identity: what is unread equals what counts nothing.
-STATES = {"live": LIVE, "deleted": DELETED, "dead": DEAD, "missing": MISSING, "unread": UNREAD}
-NAMES = {id(own): name for name, own in STATES.items()}
 
 # The beginning of time, which needs no time zone to be added to.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def to_text(seconds: float | None) -> str | None:
+class Times:
     """
-    Return a time as text in UTC, to the millisecond.
-    """
-    if seconds is None:
-        return None
-    moment = EPOCH + timedelta(milliseconds=int(seconds * 1000))
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    Translates the memory's times into text in UTC, to the millisecond, and back.
 
+    The memory's clock is steady, the machine's can be set at any time: what is written is right
+    by the machine's clock of now. A time read that lies in the future is taken for the present.
+    """
 
-def to_seconds(text: str | None, latest: float) -> float:
-    """
-    Return the time in *text*, at most *latest*; 0 for none.
-    """
-    if text is None:
-        return 0.0
-    return min((datetime.fromisoformat(text) - EPOCH) / timedelta(seconds=1), latest)
+    def __init__(self, clock: Clock) -> None:
+        self.now = clock()
+        self._ahead = clock.wall() - self.now
+
+    def to_text(self, seconds: float | None) -> str | None:
+        """
+        Return a time as text; None for none, which 0 is, too.
+        """
+        unix_time = self.to_unix(seconds or 0.0)
+        if unix_time is None:
+            return None
+        moment = EPOCH + timedelta(milliseconds=int(unix_time * 1000))
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def to_unix(self, seconds: float) -> float | None:
+        """
+        Return a time in seconds since 1970; None for none, which is 0.
+        """
+        return seconds + self._ahead if seconds else None
+
+    def to_seconds(self, text: str | None, *, ahead: float = 0.0) -> float:
+        """
+        Return the time in *text*, at most *ahead* seconds from now; 0 for none.
+        """
+        if text is None:
+            return 0.0
+        return self.clamp((datetime.fromisoformat(text) - EPOCH) / timedelta(seconds=1), ahead)
+
+    def clamp(self, unix_time: float, ahead: float = 0.0) -> float:
+        """
+        Return the memory's time for one in seconds since 1970.
+        """
+        return min(unix_time - self._ahead, self.now + ahead)
 
 
 def printable(text: str | None) -> str | None:
     """
-    Return *text* without halves of surrogate pairs, which JSON can hold but no file.
+    Return *text* without the characters that no column should hold.
     """
-    if text is None or text.isascii():
-        return text
-    return text.encode(errors="ignore").decode()
+    return None if text is None else clean(text)

@@ -10,13 +10,13 @@ written whole; it is true by itself.
 import json
 import random
 import sqlite3
-import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
-from ..memory import UNREAD, YOUTH, Discussion, Memory, Tree
-from .rows import NAMES, printable, to_text
+from ..memory import YOUTH, Discussion, Memory, Tree
+from ..models import State
+from .rows import Times, printable
 
 
 SAVE_NEWCOMER = """
@@ -57,27 +57,29 @@ class Archive:
         self.connection = connection
         # Tells this process from the others that use the file.
         self.writer = random.getrandbits(62)
-        # Up to where the file was complete when a tree was loaded, or saved last.
-        self.based: weakref.WeakKeyDictionary[Tree, int] = weakref.WeakKeyDictionary()
         self.touched: list[tuple[Tree, int]] = []
 
     def save(self, memory: Memory, now: str) -> None:
         """
         Write what is not in the file; *now* is when a story was seen that is not there yet.
         """
+        times = self.times = Times(memory.clock)
         self.touched.clear()
-        complete = min(memory.pending, default=1 << 62) - 1
+        complete = min(memory.pending.waits, default=1 << 62) - 1
         for discussion in memory.discussions.values():
             if discussion.item is not None:
                 self._save_tree(discussion, min(discussion.tree.upto, complete), now)
         self._save_newcomers(memory)
+        text = times.to_text
         for name, value in (
             # Not what is known of them: they are above `upto`. But a run that polls once would
             # wait for ever for one that never comes.
-            ("pending", [(i, to_text(pending.since)) for i, pending in memory.pending.items()]),
-            ("given_up", [*memory.given_up]),
-            ("denied_since", to_text(memory.denied_since)),
-            ("polled_at", to_text(memory.polled_at)),
+            ("pending", [(i, text(wait.since)) for i, wait in memory.pending.waits.items()]),
+            ("given_up", [*memory.pending.given_up]),
+            ("read_twice", [(i, text(due)) for i, due in memory.updates.twice.items()]),
+            ("read_again", [(i, text(due)) for i, due in memory.updates.again.items()]),
+            ("denied_since", text(memory.maxitem.denied_since)),
+            ("polled_at", text(memory.polled_at)),
         ):
             self.connection.execute(
                 "INSERT INTO memory VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
@@ -85,19 +87,13 @@ class Archive:
                 (name, json.dumps(value)),
             )
 
-    def loaded(self, tree: Tree) -> None:
-        """
-        Note that a tree is as the file has it.
-        """
-        self.based[tree] = tree.upto
-
     def committed(self) -> None:
         """
         Note that the last `save` is in the file.
         """
         for tree, upto in self.touched:
             tree.unsaved.clear()
-            self.based[tree] = upto
+            tree.saved_upto = upto
         self.touched.clear()
 
     def _save_tree(self, discussion: Discussion, upto: int, now: str) -> None:
@@ -107,7 +103,7 @@ class Archive:
         ).fetchone()
         stored = Stored(*found) if found else None
         stale = [] if tree.settled else sorted(find_stale(tree))
-        if stored is None or tree not in self.based:
+        if stored is None or tree.saved_upto is None:
             if stored is not None and not tree.settled:
                 return  # what is in the file is worth more than what was half read
             self.connection.execute(
@@ -121,14 +117,22 @@ class Archive:
             if stored.writer != self.writer:
                 if tree.unsaved and has_orphans(self.connection, post_id):
                     self._write_whole(tree)
-                elif upto >= self.based[tree]:
+                elif upto >= tree.saved_upto:
                     upto, stale = merge(stored, upto, stale)
                 # Else we know that less is complete than was thought: another world.
         self._write_row(discussion, upto, stale)
         self.touched.append((tree, upto))
 
     def _write_whole(self, tree: Tree) -> None:
-        self.connection.execute("DELETE FROM items WHERE story_id = ?", (tree.post_id,))
+        """
+        Write all nodes, and take out those that the tree does not have.
+        """
+        # Not all are taken out before: `removals` follows the changes of those that are there.
+        self.connection.execute(
+            "DELETE FROM items WHERE story_id = ? AND item_id NOT IN"
+            " (SELECT value FROM json_each(?))",
+            (tree.post_id, json.dumps([*tree.nodes])),
+        )
         self._write_items(tree, tree.nodes)
 
     def _write_changes(self, tree: Tree) -> None:
@@ -137,7 +141,10 @@ class Archive:
         """
         changed = {item_id: tree.nodes[item_id] for item_id in tree.unsaved & tree.nodes.keys()}
         unread = {
-            kid for node in changed.values() for kid in node.kids if tree.nodes[kid].own is UNREAD
+            kid
+            for node in changed.values()
+            for kid in node.kids
+            if tree.nodes[kid].state is State.UNREAD
         }
         self._write_items(tree, changed.keys() | unread)
         self.connection.executemany(
@@ -151,8 +158,8 @@ class Archive:
             SAVE_ITEM,
             (
                 (
-                    post_id, item_id, node.parent, NAMES[id(node.own)], printable(node.by),
-                    node.created, node.read_at or None,
+                    post_id, item_id, node.parent, node.state.value, printable(node.by),
+                    node.created, self.times.to_unix(node.read_at),
                 )
                 for item_id in ids
                 if item_id != post_id
@@ -161,7 +168,7 @@ class Archive:
         )  # fmt: skip
 
     def _write_row(self, discussion: Discussion, upto: int, stale: Sequence[int]) -> None:
-        values = {**describe(discussion), "writer": self.writer, "upto": upto}
+        values = {**describe(discussion, self.times.to_text), "writer": self.writer, "upto": upto}
         values["stale"] = json.dumps(stale)
         columns, places = ", ".join(values), ", ".join("?" * len(values))
         self.connection.execute(
@@ -172,35 +179,38 @@ class Archive:
     def _save_newcomers(self, memory: Memory) -> None:
         for comment, read_at in memory.newcomers:
             values = {name: value for name, value in asdict(comment).items() if value}
-            row = (comment.id, to_text(read_at), json.dumps(values))
+            row = (comment.id, self.times.to_text(read_at), json.dumps(values))
             self.connection.execute(SAVE_NEWCOMER, row)
-        since = to_text(memory.clock() - YOUTH)
+        since = self.times.to_text(self.times.now - YOUTH)
         self.connection.execute("DELETE FROM newcomers WHERE read_at < ?", (since,))
 
 
-def describe(discussion: Discussion) -> dict[str, int | float | str | None]:
+def describe(
+    discussion: Discussion, text: Callable[[float | None], str | None]
+) -> dict[str, int | float | str | None]:
     """
-    Return what there is to say about a post besides its nodes.
+    Return what there is to say about a post besides its nodes; *text* words a time.
     """
     tree, proof, item = discussion.tree, discussion.proof, discussion.item
     return {
         "story_id": tree.post_id,
         "known": tree.known,
         "walking": discussion.before is not None,
-        "unlisted": json.dumps(sorted(tree.unlisted)),
-        "again": json.dumps([(i, to_text(t), far) for i, (t, far) in discussion.again.items()]),
+        "news_from": tree.news_from,
+        "unlisted": json.dumps([(i, text(until)) for i, until in tree.unlisted.items()]),
+        "again": json.dumps([(i, text(t), far) for i, (t, far) in discussion.again.items()]),
         "descendants": item.descendants if item else None,
         "live": proof.live,
-        "past": json.dumps([(live, to_text(until)) for live, until in proof.past]),
+        "past": json.dumps([(live, text(until)) for live, until in proof.past]),
         "gap": proof.gap,
-        "lags_since": to_text(proof.lags_since),
+        "lags_since": text(proof.lags_since),
         "doubted": proof.doubted,
         "patience": proof.patience,
-        "walk_again_at": to_text(proof.walk_again_at or None),
-        "seen_at": to_text(tree.nodes[tree.post_id].read_at or None),
-        "walked_at": to_text(discussion.walked_at or None),
-        "checked_at": to_text(discussion.checked_at or None),
-        "listed_at": to_text(discussion.listed_at or None),
+        "walk_again_at": text(proof.walk_again_at),
+        "seen_at": text(tree.post.read_at),
+        "walked_at": text(discussion.walked_at),
+        "checked_at": text(discussion.checked_at),
+        "listed_at": text(discussion.listed_at),
     }
 
 
@@ -213,7 +223,7 @@ def find_stale(tree: Tree) -> Iterator[int]:
     Yield the nodes that are to be read before they are believed, besides the unread ones.
     """
     for item_id, node in tree.nodes.items():
-        if (node.stale and node.own is not UNREAD) or node.unfollowed:
+        if (node.stale and node.state is not State.UNREAD) or node.unfollowed:
             yield item_id
 
 

@@ -1,11 +1,11 @@
 """
-The tables, indexes and views of the history file, and the steps that lead to them.
+The tables and indexes of the history file, and the steps that lead to them.
 
 A step is never changed once it was released: a file remembers as its `user_version` how
 many it has seen, and is given the others when it is opened.
 
 The tables `trees`, `newcomers` and `memory` are what the next
-run needs to know; the others and the views are for whoever asks the file.
+run needs to know; the others are for whoever asks the file, with the views beside them.
 """
 
 import sqlite3
@@ -130,70 +130,89 @@ FIRST = (
     """,
     # What else is remembered, as JSON.
     f"CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL) {KEYED}",
-    # A row of `counts` holds until the next one of its story, so the last one is the count.
+)
+
+STATE = "CHECK (state IN ('live', 'deleted', 'dead', 'missing', 'unread'))"
+
+SECOND = (
+    # The id above which a comment of a story is news: what is first read later need not be.
+    "ALTER TABLE trees ADD COLUMN news_from INTEGER",
+    "UPDATE trees SET news_from = upto, unlisted = '[]'",
+    f"ALTER TABLE stories ADD COLUMN state TEXT NOT NULL DEFAULT 'live' {STATE}",
+    "DROP TABLE notices",
+    # What was last told of each story: `new` is counted from there. A row moves on only when the
+    # lines of a poll were written.
+    f"""
+    CREATE TABLE told (
+        story_id INTEGER PRIMARY KEY {STORY},
+        comments INTEGER,
+        status TEXT NOT NULL {STATUS}
+    ) {STRICT}
+    """,
     """
-    CREATE VIEW latest_counts AS
-    SELECT story_id, title, rank, comments, live, deleted, dead, missing, descendants,
-        counts.score, counts.status, started_at AS since, last_seen, url
-    FROM counts JOIN stories USING (story_id) JOIN polls USING (poll_id)
+    INSERT INTO told SELECT story_id, comments, status FROM counts
     WHERE poll_id = (
-        SELECT max(poll_id) FROM counts AS later WHERE later.story_id = counts.story_id
+        SELECT max(poll_id) FROM counts AS later
+        WHERE later.story_id = counts.story_id AND later.status = 'exact'
     )
     """,
-    # Since the story's birth, by the comments' own times: also what was before the first poll.
-    """
-    CREATE VIEW growth_by_hour AS
-    SELECT story_id, title, hour,
-        strftime('%Y-%m-%dT%H:%M:%SZ', born + 3600 * hour, 'unixepoch') AS from_time,
-        count(*) AS comments,
-        sum(count(*)) OVER (PARTITION BY story_id ORDER BY hour) AS total
-    FROM (
-        SELECT items.story_id, title, CAST(strftime('%s', stories.created_at) AS INTEGER) AS born,
-            max(0, strftime('%s', items.created_at) - strftime('%s', stories.created_at)) / 3600
-                AS hour
-        FROM items JOIN stories USING (story_id)
-        WHERE items.created_at IS NOT NULL AND stories.created_at IS NOT NULL
-    )
-    GROUP BY story_id, hour
+    # What is on each list now.
+    f"""
+    CREATE TABLE listed (
+        list TEXT NOT NULL,
+        story_id INTEGER NOT NULL {STORY},
+        rank INTEGER NOT NULL,
+        PRIMARY KEY (list, story_id)
+    ) {KEYED}
     """,
-    # "Now" is the last poll, so that an old file still says something.
-    """
-    CREATE VIEW growing_now AS
-    SELECT items.story_id, title, count(*) AS last_hour,
-        (SELECT comments FROM latest_counts AS latest WHERE latest.story_id = items.story_id)
-            AS comments,
-        max(items.created_at) AS last_comment
-    FROM items JOIN stories USING (story_id)
-    WHERE items.created_at > strftime(
-        '%Y-%m-%dT%H:%M:%SZ', (SELECT max(started_at) FROM polls), '-1 hour')
-    GROUP BY items.story_id
-    ORDER BY last_hour DESC
+    # New comments that did not reach the reader yet, or a receiver of notices; the next run that
+    # tells comments tells them.
+    f"""
+    CREATE TABLE untold (
+        item_id INTEGER NOT NULL,
+        audience TEXT NOT NULL CHECK (audience IN ('reader', 'receivers')),
+        story_id INTEGER NOT NULL {STORY},
+        PRIMARY KEY (item_id, audience)
+    ) {KEYED}
     """,
-    # Where Hacker News' own number is not what was counted: for a moment, or `lasting`, after a
-    # whole walk, too.
-    """
-    CREATE VIEW disputes AS
-    SELECT story_id, title, latest.live, latest.descendants,
-        latest.live - latest.descendants AS difference, coalesce(gap <> 0, 0) AS lasting, since
-    FROM latest_counts AS latest LEFT JOIN trees USING (story_id)
-    WHERE status = 'exact' AND latest.live <> latest.descendants
+    # Thresholds that stories reached, and when a receiver took that (none did where it is null).
+    f"""
+    CREATE TABLE notices (
+        story_id INTEGER NOT NULL {STORY},
+        threshold TEXT NOT NULL,
+        sent_at TEXT,
+        crossed_at TEXT NOT NULL,
+        comments INTEGER NOT NULL,
+        last_hour INTEGER,
+        PRIMARY KEY (story_id, threshold)
+    ) {KEYED}
     """,
-    """
-    CREATE VIEW ever_partial AS
-    SELECT story_id, title, started_at, counts.status, comments, list, polls.error
-    FROM counts JOIN stories USING (story_id) JOIN polls USING (poll_id)
-    WHERE counts.status <> 'exact'
+    # The thresholds that runs have had: only a new one has what stands above it already.
+    f"CREATE TABLE thresholds (threshold TEXT PRIMARY KEY) {KEYED}",
+    # Each comment's way from live to dead or deleted, or back.
+    f"""
+    CREATE TABLE removals (
+        story_id INTEGER NOT NULL {STORY},
+        item_id INTEGER NOT NULL,
+        from_state TEXT NOT NULL,
+        to_state TEXT NOT NULL,
+        seen_at TEXT NOT NULL
+    ) {STRICT}
     """,
+    "CREATE INDEX removals_story_id ON removals (story_id, item_id)",
     """
-    CREATE VIEW authors AS
-    SELECT story_id, title, items."by" AS author, count(*) AS comments,
-        min(items.created_at) AS first_comment, max(items.created_at) AS last_comment
-    FROM items JOIN stories USING (story_id)
-    WHERE items."by" IS NOT NULL
-    GROUP BY story_id, items."by"
+    CREATE TRIGGER items_state AFTER UPDATE OF state ON items
+    WHEN old.state <> new.state
+        AND old.state IN ('live', 'dead', 'deleted') AND new.state IN ('live', 'dead', 'deleted')
+    BEGIN
+        INSERT INTO removals VALUES (
+            new.story_id, new.item_id, old.state, new.state,
+            strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+        );
+    END
     """,
 )
 
 # What brings a file from version N to N + 1; an empty file is version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, SECOND)
 VERSION = len(MIGRATIONS)

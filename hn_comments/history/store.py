@@ -1,88 +1,213 @@
 """
-The history file: what each poll found, and the memory between runs.
+The open history file, for the one thread that uses it.
 
-Nothing here blocks the event loop: SQLite is talked to in one thread of its own. A poll's
-figures and the memory that belongs to them are one transaction, which is in the file before
-the poll is reported.
-
-Trouble with a file that could be opened ends nothing: polls go on, what was not written is
-kept, and the next poll writes it all.
+A poll's figures and the memory that belongs to them are one transaction. Nothing here waits for
+another process: a busy file is an error at once, and `history` tries again.
 """
 
-import asyncio
-import dataclasses
+import contextlib
 import gc
-import logging
+import json
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from datetime import UTC, datetime
 
-from ..memory import Discussion, Memory, Tree
-from ..models import PollReport, utc_time
-from .database import explain, is_damage, open_database
-from .loading import ContradictionError, find_followed, load_memory, load_tree
-from .reports import last_counts, save_report
+from ..errors import HistoryError
+from ..events import AlreadyAbove, MemoryDropped, Tell
+from ..memory import Crossings, Discussion, Memory
+from ..models import Crossing, Notice, PollReport, utc_time
+from .database import CHOOSE_ANOTHER, DATABASE_ERRORS, explain, identify, is_damage, open_database
+from .loading import (
+    ContradictionError,
+    find_followed,
+    find_latest,
+    load_discussion,
+    load_memory,
+)
+from .notices import (
+    add_threshold,
+    forget_rearmed,
+    load_crossings,
+    load_unsent,
+    read_thresholds,
+    save_crossings,
+    save_sent,
+)
+from .reports import (
+    forget_untold,
+    load_told,
+    load_untold,
+    save_report,
+    save_told,
+    save_untold,
+)
+from .rows import Times
 from .saving import Archive
 
 
-logger = logging.getLogger(__name__)
+COUNT_FAILURES = """
+    SELECT count(*), CAST(strftime('%s', min(started_at)) AS INTEGER) FROM polls
+    WHERE poll_id > (SELECT coalesce(max(poll_id), 0) FROM polls WHERE status <> 'failed')
+"""
 
-T = TypeVar("T")
 
-# Reports that wait for a file that cannot be written: an hour and a half of polls every
-# five seconds. Then the oldest are given up.
-MAX_WAITING = 1000
+class FileMovedError(Exception):
+    """
+    The file that is open is not the one at its path any more.
+    """
 
 
 class Store:
     """
-    The open file, for the one thread that uses it.
+    The file at *path*, of the API at *api_url*; *tell* is called in the thread that uses it.
+
+    The first time what does not belong to one post is recalled, too, unless it *is_recalled*.
 
     Raises:
         HistoryError: if the file cannot be used.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        api_url: str = "",
+        tell: Tell = lambda _: None,
+        *,
+        is_recalled: bool = False,
+        audiences: Sequence[str] = ("reader",),
+    ) -> None:
         self.path = path
+        self.api_url = api_url
+        self.tell = tell
         self.connection = open_database(path)
         self.archive = Archive(self.connection)
-        # What could not be written yet, and since when that is so.
-        self.waiting: deque[PollReport] = deque(maxlen=MAX_WAITING)
-        self.failures = 0
-        self.lost = 0
-        self.damage: sqlite3.Error | None = None
-        self._opened = True
+        self.identity = identify(path)
+        self.damage: Exception | None = None
+        self.is_recalled = is_recalled
+        # Who is to be told of new comments: the reader of the output, and receivers of notices.
+        self.audiences = audiences
+        # Comments that an earlier run did not tell, as long as nobody has looked at them.
+        self.untold: set[int] = set()
+        try:
+            self._check_world()
+        except HistoryError:
+            self.close()
+            raise
+
+    def failures(self) -> tuple[int, float]:
+        """
+        Return how many polls failed since one did not, and how many seconds ago that began.
+        """
+        try:
+            count, since = self.connection.execute(COUNT_FAILURES).fetchone()
+        except DATABASE_ERRORS as exc:
+            raise explain(self.path, exc) from exc
+        return count, max(time.time() - since, 0.0) if count else 0.0
 
     def close(self) -> None:
+        """
+        Close the file, with all of it in the file itself.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            # SQLite does so by itself, but not for a file that was moved: its log would stay
+            # behind, and be taken for a part of the next file there.
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
 
-    def save(self, report: PollReport | None, memory: Memory | None) -> bool:
+    def add_thresholds(self, thresholds: Collection[str]) -> list[AlreadyAbove]:
         """
-        Write a report, whatever waits, and what *memory* learned; return whether it is written.
+        Note which thresholds there are; return how many posts stand above each new one.
 
-        Nobody else may use the memory meanwhile.
+        Raises:
+            sqlite3.Error: if the file cannot be written.
         """
-        if report is not None:
-            self.lost += len(self.waiting) == MAX_WAITING
-            self.waiting.append(dataclasses.replace(report, comments=()))
-        try:
-            if self.damage:
-                raise self.damage
-            with transaction(self.connection, "IMMEDIATE"):
-                for waiting in self.waiting:
-                    save_report(self.connection, waiting)
-                if memory is not None and self.waiting:
-                    self.archive.save(memory, utc_time(self.waiting[-1].started))
-        except sqlite3.Error as exc:
-            self._complain(exc)
-            return False
+        if not thresholds:
+            return []
+        with transaction(self.connection, "IMMEDIATE"):
+            known, now = read_thresholds(self.connection), utc_time(datetime.now(UTC))
+            added = [threshold for threshold in thresholds if threshold not in (known or ())]
+            above = [
+                AlreadyAbove(
+                    threshold=threshold, posts=add_threshold(self.connection, threshold, now)
+                )
+                for threshold in added
+                if known is not None
+            ]
+            self.connection.executemany(
+                "INSERT OR IGNORE INTO thresholds VALUES (?)", [(name,) for name in thresholds]
+            )
+        return above
+
+    def save(
+        self,
+        reports: Sequence[PollReport],
+        told: Sequence[PollReport],
+        memory: Memory | None,
+        *,
+        sent: Sequence[Notice] = (),
+    ) -> list[Crossing]:
+        """
+        Write *reports*, which of them and of earlier ones were *told*, and what *memory* learned.
+
+        *sent* are the notices that a receiver took. Return the crossings in *reports* that another
+        process has noted before. Nobody else may use the memory meanwhile.
+
+        Raises:
+            FileMovedError: if the file was moved, replaced or deleted; nothing is written then.
+            sqlite3.Error: if it cannot be written.
+        """
+        if identify(self.path) != self.identity:
+            raise FileMovedError(self.path)
+        if self.damage:
+            raise self.damage
+        known: list[Crossing] = []
+        with transaction(self.connection, "IMMEDIATE"):
+            for report in reports:
+                save_report(self.connection, report)
+                known += save_crossings(self.connection, report.crossings, utc_time(report.started))
+                for audience in self.audiences:
+                    save_untold(self.connection, audience, report.comments)
+            for report in told:
+                save_told(self.connection, report)
+            for notice in sent:
+                self._save_sent(notice)
+            if memory is not None and reports:
+                self.archive.save(memory, utc_time(reports[-1].started))
+                self._save_crossings(memory.crossings)
+                self._forget_untold(reports, memory)
+            self._save_world()
         self.archive.committed()
-        self._recover()
-        return True
+        if memory is not None:
+            memory.crossings.rearmed.clear()
+            memory.crossings.silent.clear()
+        return known
+
+    def _save_crossings(self, crossings: Crossings) -> None:
+        """
+        Write what may be reached again, and what was reached before anybody asked.
+        """
+        forget_rearmed(self.connection, crossings)
+        now = datetime.now(UTC)
+        save_crossings(self.connection, crossings.silent, utc_time(now))
+        silent = Notice(time=now, crossings=tuple(crossings.silent))
+        save_sent(self.connection, silent, utc_time(now))
+
+    def _save_sent(self, notice: Notice) -> None:
+        save_sent(self.connection, notice, utc_time(datetime.now(UTC)))
+        ids = [comment.item.id for comment in notice.comments]
+        forget_untold(self.connection, "receivers", ids)
+
+    def _forget_untold(self, reports: Sequence[PollReport], memory: Memory) -> None:
+        """
+        Forget the comments of earlier runs that turned out to be gone: nobody tells them.
+        """
+        telling = {comment.item.id for report in reports for comment in report.comments}
+        gone = self.untold - memory.untold.keys() - telling
+        for audience in self.audiences:
+            forget_untold(self.connection, audience, gone)
+        self.untold &= memory.untold.keys()
 
     def recall(
         self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
@@ -97,165 +222,79 @@ class Store:
         """
         try:
             with transaction(self.connection, "DEFERRED"), no_collector():
-                wanted = [post_id for post_id in ids if post_id not in memory.last_counts]
+                wanted = [post_id for post_id in ids if post_id not in memory.told]
                 if trees:
                     wanted += self._recall_trees(memory, ids, follow)
-                for post_id, count in last_counts(self.connection, wanted).items():
-                    # A poll without a turn may have counted it meanwhile.
-                    memory.last_counts.setdefault(post_id, count)
-        except sqlite3.Error as exc:
+                for post_id, told in load_told(self.connection, wanted):
+                    # A poll without a turn may have told it meanwhile.
+                    memory.told.setdefault(post_id, told)
+                load_crossings(self.connection, memory.crossings, wanted)
+        except DATABASE_ERRORS as exc:
             if is_damage(exc):
                 # Nor is it written any more: that could cost what is still sound.
                 self.damage = exc
                 raise explain(self.path, exc) from exc
-            logger.warning("Cannot read %s: %s; reading everything anew", self.path, exc)
+            self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
 
     def _recall_trees(self, memory: Memory, ids: Collection[int], follow: float) -> Sequence[int]:
         """
         Recall the trees of *ids*, and at first those that are followed; return the latter.
         """
         followed: list[int] = []
-        if self._opened:
-            self._opened = False
+        first, self.is_recalled = not self.is_recalled, True
+        if first:
             self._load_memory(memory)
-            if follow:
-                followed = find_followed(self.connection, memory.clock() - follow)
-        for post_id in (*ids, *followed):
-            if post_id not in memory.discussions:
-                discussion = self._load(memory, post_id)
-                if discussion is not None:
-                    memory.discussions[post_id] = discussion
-                    memory.maxitem = max(memory.maxitem or 0, discussion.tree.upto) or None
+            followed = find_followed(self.connection, Times(memory.clock), follow)
+        for post_id in {*ids, *followed} - memory.discussions.keys():
+            self._load(memory, post_id)
+        if first and not memory.discussions:
+            # Some post is needed to see whether this is still the world of the file.
+            for post_id in {*find_latest(self.connection)} - {*ids}:
+                self._load(memory, post_id)
+        if first and memory.discussions:
+            memory.is_verified = False
         return followed
 
     def _load_memory(self, memory: Memory) -> None:
         try:
             load_memory(self.connection, memory)
         except ContradictionError as exc:
-            logger.warning("What %s remembers is not as it was written: %s", self.path, exc)
+            self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
+        memory.untold.update(load_untold(self.connection))
+        memory.unsent.extend(load_unsent(self.connection))
+        self.untold = {*memory.untold}
 
-    def _load(self, memory: Memory, post_id: int) -> Discussion | None:
-        tree = Tree(post_id, clock=memory.clock, newcomers=memory.newcomers)
+    def _load(self, memory: Memory, post_id: int) -> None:
+        discussion = Discussion(post_id, clock=memory.clock, newcomers=memory.newcomers)
         try:
-            discussion = load_tree(self.connection, tree)
+            found = load_discussion(self.connection, discussion)
         except ContradictionError as exc:
-            logger.warning(
-                "What %s remembers of post %d contradicts itself (%s): reading it anew",
-                self.path, post_id, exc,
-            )  # fmt: skip
-            return None
-        if discussion is not None:
-            self.archive.loaded(tree)
-        return discussion
+            self.tell(MemoryDropped(path=self.path, post=post_id, reason=str(exc)))
+            return
+        if found:
+            memory.discussions[post_id] = discussion
+            upto = discussion.tree.upto
+            memory.maxitem.known = max(memory.maxitem.known or 0, upto) or None
 
-    def _complain(self, exc: sqlite3.Error) -> None:
+    def _check_world(self) -> None:
         """
-        Say the first failure in a row; the others are counted.
-        """
-        self.failures += 1
-        if self.failures == 1:
-            logger.warning(
-                "Cannot write to %s: %s; what is reported now is not in it until a later poll"
-                " can write it",
-                self.path, exc,
-            )  # fmt: skip
-
-    def _recover(self) -> None:
-        if self.failures:
-            logger.warning(
-                "%s can be written again: it has all of the last %d polls%s",
-                self.path, len(self.waiting), f", and lacks {self.lost} before" * (self.lost > 0),
-            )  # fmt: skip
-        self.failures = self.lost = 0
-        self.waiting.clear()
-
-
-class History:
-    """
-    The file *path*, for the event loop. Use it as an asynchronous context manager.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._store: Store | None = None
-        self._memory: Memory | None = None
-        # One thread: SQLite connections dislike others, and one write waits for another.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
-
-    async def __aenter__(self) -> Self:
-        """
-        Open the file.
-
-        Raises:
-            HistoryError: if it cannot be used.
+        Refuse a file of another API's figures.
         """
         try:
-            self._store = await self._call(Store, self.path)
-        finally:
-            if self._store is None:
-                self._thread.shutdown(wait=False)
-        return self
+            row = self.connection.execute(
+                "SELECT value FROM memory WHERE name = 'api_url'"
+            ).fetchone()
+        except DATABASE_ERRORS as exc:
+            raise explain(self.path, exc) from exc
+        if row and self.api_url and row[0] != json.dumps(self.api_url):
+            problem = f"belongs to the API at {row[0][1:-1]}"
+            raise HistoryError(self.path, problem, CHOOSE_ANOTHER)
 
-    async def __aexit__(
-        self,
-        _type: type[BaseException] | None,
-        _exc: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        store = self.store
-        try:
-            if store.waiting and not await self._call(store.save, None, self._memory):
-                logger.warning(
-                    "%s lacks the last %d polls: it could not be written",
-                    self.path, len(store.waiting),
-                )  # fmt: skip
-        finally:
-            try:
-                await self._call(store.close)
-            finally:
-                self._thread.shutdown(wait=False)
-
-    @property
-    def store(self) -> Store:
-        if self._store is None:
-            raise RuntimeError("History must be entered with `async with` before it is used")
-        return self._store
-
-    async def recall(
-        self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
-    ) -> None:
-        """
-        Put into *memory* what the file knows of the posts *ids* and, with *trees*, theirs.
-        """
-        await self._call(lambda: self.store.recall(memory, ids, trees=trees, follow=follow))
-
-    async def save(self, report: PollReport, memory: Memory | None) -> None:
-        """
-        Write a poll and what *memory* learned; return when that is in the file.
-
-        Where it cannot be written there is a warning, and the next poll writes it all.
-        """
-        self._memory = memory
-        await self._call(self.store.save, report, memory)
-
-    async def _call(self, function: Callable[..., T], *args: Any) -> T:
-        """
-        Return what *function* returns, called in the thread.
-
-        Being cancelled meanwhile does not cut it short: whoever holds the memory's turn
-        holds it until the thread is done with the memory. The cancellation is raised then.
-        """
-        future = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
-        interruption: asyncio.CancelledError | None = None
-        while not future.done():
-            try:
-                await asyncio.wait([future])
-            except asyncio.CancelledError as exc:
-                interruption = exc
-        if interruption is not None:
-            future.exception()  # or it would be reported as never retrieved
-            raise interruption
-        return future.result()
+    def _save_world(self) -> None:
+        if self.api_url:
+            self.connection.execute(
+                "INSERT OR IGNORE INTO memory VALUES ('api_url', ?)", (json.dumps(self.api_url),)
+            )
 
 
 @contextmanager

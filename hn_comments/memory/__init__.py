@@ -5,35 +5,42 @@ What one poll leaves for the next, and what is to be asked because of it.
 be read again. Others import from here, and not from the modules inside.
 """
 
-from .changes import Found, ask, choose_old, find_changes
+from .answers import YOUTH
+from .changes import Changes, ask, find_changes
+from .clock import Clock, SteadyClock
+from .crossings import Crossings
 from .discussion import Discussion
-from .memory import POST_MEMORY, Memory, Pending
+from .memory import POST_MEMORY, Memory
 from .newcomers import Newcomers
-from .proof import LAG
-from .replies import MAX_NODES, YOUTH
-from .totals import DEAD, DELETED, LIVE, MISSING, NOTHING, UNREAD, Node
-from .tree import Tree
+from .pending import Wait
+from .proof import LAG, Proof
+from .told import Told, Untold
+from .tree import MAX_NODES, NOTHING, Node, Tree
+from .updates import READ_AGAIN
+from .world import find_other_world
 
 
 __all__ = [
-    "DEAD",
-    "DELETED",
     "LAG",
-    "LIVE",
     "MAX_NODES",
-    "MISSING",
     "NOTHING",
     "POST_MEMORY",
-    "UNREAD",
+    "READ_AGAIN",
     "YOUTH",
+    "Changes",
+    "Clock",
+    "Crossings",
     "Discussion",
-    "Found",
     "Memory",
     "Newcomers",
     "Node",
-    "Pending",
+    "Proof",
+    "SteadyClock",
+    "Told",
     "Tree",
+    "Untold",
+    "Wait",
     "ask",
-    "choose_old",
     "find_changes",
+    "find_other_world",
 ]

@@ -4,43 +4,32 @@ What one poll leaves for the next: a tree for each post, and what is to be asked
 Only one poll works on it at a time: it holds the `turn`. So no item is asked for twice
 because polls overlap, and no answer can overtake a newer one.
 
-All times are on the wall clock: they outlive the process (`history`).
+All times are on one steady clock; `history` translates them into the time of day.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+import logging
+from collections.abc import Collection, Iterable, Sequence
 
-from ..models import Item
+from ..errors import HNCommentsError
+from ..events import Troubles, WorldChanged
+from ..models import Crossing, Item
+from .answers import YOUTH
+from .clock import Clock, SteadyClock
+from .crossings import Crossings
 from .discussion import Discussion
+from .maxitem import RECENT, MaxItem
 from .newcomers import Newcomers
-from .replies import YOUTH
-from .tree import Tree
+from .pending import Pending
+from .told import ToldPosts, Untold
+from .updates import Updates
+from .walks import begin_walks, choose_old, choose_start
 
+
+logger = logging.getLogger(__name__)
 
 # Seconds after which a post that left the list is forgotten.
 POST_MEMORY = 3600.0
-
-# Last counts that are remembered at least: many times what a front page shows in a day.
-LAST_COUNTS = 5000
-
-# New ids that stayed `null` of which we know that they were; a reply makes us ask again.
-GIVEN_UP = 1000
-
-
-@dataclass(slots=True)
-class Pending:
-    """
-    A new id that is not read yet: since when we ask, when we do so again, and what went wrong.
-
-    It has *failed* where an answer, and not only the budget, was the problem.
-    """
-
-    since: float | None = None
-    due: float = 0.0
-    error: str | None = None
-    failed: bool = False
 
 
 class Memory:
@@ -48,33 +37,61 @@ class Memory:
     All that is known, over all polls.
     """
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
-        self.clock = clock or steady_clock()
+    def __init__(self, clock: Clock | None = None, *, troubles: Troubles | None = None) -> None:
+        self.clock = clock or SteadyClock()
+        self.troubles = troubles or Troubles()
         self.turn = asyncio.Lock()
         self.discussions: dict[int, Discussion] = {}
-        self.last_counts: dict[int, int] = {}
-        # The largest id there was, as far as we know, and since when it is denied.
-        self.maxitem: int | None = None
-        # The one before it, and the largest id that was really there when it was asked for.
-        self.maxitem_before = 0
-        self.largest_read = 0
-        self.denied_since: float | None = None
-        self.pending: dict[int, Pending] = {}
-        self.given_up: dict[int, None] = {}
+        self.told = ToldPosts()
+        self.crossings = Crossings()
+        # What earlier runs found and did not tell: comments with their stories, and crossings.
+        self.untold: dict[int, Untold] = {}
+        self.unsent: list[Crossing] = []
+        self.maxitem = MaxItem()
+        self.pending = Pending()
+        self.updates = Updates()
         self.newcomers = Newcomers()
         self.polled_at: float | None = None
-        # The ids in the last `updates`, and when each was read again for that.
-        self.updated: dict[int, float] = {}
-        # Polls in a row that could not read it.
-        self.blind = 0
+        # Whether the API is known to show the world that is remembered.
+        self.is_verified = True
+
+    def without_trees(self) -> "Memory":
+        """
+        Return a memory that knows what was told, and keeps that, but no tree.
+        """
+        memory = Memory(self.clock, troubles=self.troubles)
+        memory.told, memory.untold = self.told, self.untold
+        memory.crossings, memory.unsent = self.crossings, self.unsent
+        return memory
+
+    def forget_world(self) -> None:
+        """
+        Forget everything: it was about another world.
+        """
+        self.discussions.clear()
+        self.told.clear()
+        self.untold.clear()
+        self.unsent.clear()
+        self.crossings = Crossings()
+        self.maxitem, self.pending, self.updates = MaxItem(), Pending(), Updates()
+        self.newcomers = Newcomers()
+        self.is_verified = True
+
+    def mark_unsaved(self) -> None:
+        """
+        Note that nothing of this is in the history file (any more).
+        """
+        for discussion in self.discussions.values():
+            discussion.tree.saved_upto = None
 
     def discussion(self, post_id: int) -> Discussion:
         """
         Return what is known of a post, which may be nothing yet.
         """
         if post_id not in self.discussions:
-            tree = Tree(post_id, clock=self.clock, newcomers=self.newcomers)
-            self.discussions[post_id] = Discussion(tree)
+            self.discussions[post_id] = Discussion(
+                post_id, clock=self.clock, newcomers=self.newcomers
+            )
         return self.discussions[post_id]
 
     def followed(self, seconds: float, *, besides: Collection[int]) -> list[Discussion]:
@@ -86,56 +103,103 @@ class Memory:
         left.sort(key=lambda discussion: -discussion.listed_at)
         return [discussion for discussion in left if discussion.post_id not in set(besides)]
 
-    def arrive(self, comment: Item) -> bool:
+    def note_updates(self, listed: Collection[int]) -> None:
         """
-        Keep a new comment for a while, and let it join its trees; return whether it did.
+        Have read again what `updates` lists, where it is time for that.
         """
-        if comment.parent is None:
-            return False
-        self.newcomers.add(comment, self.clock())
-        # Not any(): one post may be a comment of another.
-        trees = [discussion.tree for discussion in self.discussions.values()]
-        return sum(tree.join(comment) for tree in trees) > 0
+        for item_id in self.updates.due(listed, self.clock()):
+            self.pending.hurry(item_id)
+            for discussion in self.discussions.values():
+                discussion.tree.mark_stale(item_id)
 
-    def note_count(self, post_id: int, comments: int) -> int | None:
+    def note_maxitem(self, claimed: int | None, wanted: Sequence[Discussion]) -> str | None:
         """
-        Remember the count of a post, and return by how much it differs from the last one.
+        Have read what `maxitem` says is new; return why that may not be all, if so.
+
+        Where it could not be read (None), new posts are complete up to the last one.
         """
-        last = self.last_counts.pop(post_id, None)
-        self.last_counts[post_id] = comments
-        if len(self.last_counts) > max(LAST_COUNTS, 2 * len(self.discussions)):
-            del self.last_counts[next(iter(self.last_counts))]
-        return None if last is None else comments - last
+        last = self.maxitem.known
+        if claimed is None:
+            for discussion in wanted:
+                discussion.tree.upto = discussion.tree.upto or last or 0
+            return None
+        verdict = self.maxitem.hear(claimed, self.clock())
+        known = self.maxitem.known or 0
+        if last is not None and known < last:
+            self._forget_above(known)
+        if verdict == "denied":
+            self.is_verified = False
+            return f"new comments may be missing: maxitem.json: it went from {last} to {claimed}"
+        if verdict == "another world":
+            self.troubles.tell(WorldChanged(reason=f"the largest id went from {last} to {claimed}"))
+            for discussion in self.discussions.values():
+                discussion.tree.upto = 0
+        self._read_since(choose_start(known, wanted), known, wanted, first=last is None)
+        return None
+
+    def _forget_above(self, largest: int) -> None:
+        """
+        Take back that there were ids above *largest*.
+        """
+        logger.debug("The largest id is %d", largest)
+        self.pending.drop_above(largest)
+        for discussion in self.discussions.values():
+            discussion.tree.upto = min(discussion.tree.upto, largest)
+
+    def _read_since(
+        self, start: int, known: int, wanted: Iterable[Discussion], *, first: bool
+    ) -> None:
+        """
+        Have the ids from *start* to *known* read, and the trees walked that end before.
+        """
+        walks = begin_walks(start, wanted)
+        for discussion in self.discussions.values():
+            if discussion.tree.upto >= start:
+                discussion.tree.upto = known
+        if walks and (first or start == known):
+            # Their parents may not list the last ones yet.
+            start = max(min(start, known - RECENT), 0)
+        self.pending.add(range(start + 1, known + 1))
+
+    def choose_old(self, wanted: Sequence[Discussion], refresh: float) -> set[int]:
+        """
+        Return which posts a poll, that begins now, is to walk whole because that was long ago.
+        """
+        polled_at, self.polled_at = self.polled_at, self.clock()
+        return choose_old(wanted, refresh, now=self.polled_at, polled_at=polled_at)
+
+    def arrive(self, item_id: int, answer: Item | HNCommentsError | None) -> int | None:
+        """
+        Take in what a new id turned out to be, and return the id of its parent.
+
+        A comment joins its trees, and is kept for a while for those that need it later.
+        """
+        if not isinstance(answer, Item):
+            self._postpone(item_id, answer)
+            return None
+        self.pending.found(item_id)
+        self.maxitem.read = max(self.maxitem.read, item_id)
+        if answer.parent is not None:
+            self.newcomers.add(answer, self.clock())
+            # All are asked, since one post may be a comment of another.
+            joined = [discussion.join(answer) for discussion in self.discussions.values()]
+            if any(joined):
+                logger.debug("Item %d is a new reply to %s", item_id, answer.parent)
+        return answer.parent
+
+    def _postpone(self, item_id: int, error: HNCommentsError | None) -> None:
+        waits = self.pending.postpone(item_id, error, self.clock())
+        if not waits and error is not None:
+            # It may be in any tree: their posts' `descendants` tell.
+            for discussion in self.discussions.values():
+                discussion.tree.mark_stale(discussion.post_id)
 
     def forget(self, *, keep: float) -> None:
         """
-        Forget the posts that left the list *keep* seconds ago, and newcomers that are none.
+        Forget the posts that left the list *keep* seconds ago, and newcomers that are new no more.
         """
         now = self.clock()
         for post_id, discussion in list(self.discussions.items()):
             if now - discussion.listed_at > keep:
                 del self.discussions[post_id]
         self.newcomers.forget(now - YOUTH)
-
-    def give_up(self, item_id: int) -> None:
-        """
-        Ask no more for a new id, unless a reply to it turns up.
-        """
-        del self.pending[item_id]
-        self.given_up[item_id] = None
-        if len(self.given_up) > GIVEN_UP:
-            del self.given_up[next(iter(self.given_up))]
-
-
-def steady_clock() -> Callable[[], float]:
-    """
-    Return a clock in seconds since 1970 that nobody can set back while the program runs.
-    """
-    # It goes on while the machine sleeps, where there is one that does.
-    source = getattr(time, "CLOCK_BOOTTIME", None)
-
-    def read() -> float:
-        return time.monotonic() if source is None else time.clock_gettime(source)
-
-    offset = time.time() - read()
-    return lambda: offset + read()

@@ -30,7 +30,7 @@ class Newcomers:
         """
         Keep a comment that was read at *read_at*.
         """
-        self._remove(comment.id)
+        self.discard(comment.id)
         self._read[comment.id] = (comment, read_at)
         self._below.setdefault(comment.parent or 0, {})[comment.id] = comment
 
@@ -45,9 +45,12 @@ class Newcomers:
         Forget what was read before *since*.
         """
         for item_id in [comment.id for comment, read_at in self if read_at < since]:
-            self._remove(item_id)
+            self.discard(item_id)
 
-    def _remove(self, item_id: int) -> None:
+    def discard(self, item_id: int) -> None:
+        """
+        Forget one comment, if it is there.
+        """
         if item_id in self._read:
             comment, _ = self._read.pop(item_id)
             siblings = self._below[comment.parent or 0]

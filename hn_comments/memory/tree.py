@@ -1,135 +1,198 @@
 """
-The tree of one post: how it grows and changes as the API's answers come in.
+The comments of one post, as far as they are known, and the totals of what is known whole.
+
+This is why a poll costs what changed. The counter in `comments` asks here first: a subtree
+whose total is known answers at once, a node that was read but has no total gives its kids, and
+only nodes that are unread or stale are fetched.
+
+Two rules keep it true. Each comment is one node with one parent, whoever else lists it: nothing
+is counted twice, and no chain of parents is a circle. And a node has a total only while it is
+not stale and each of its kids has one: a change takes away the totals of the node and of all
+its ancestors (`forget_totals`). `answers` is what makes the changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from ..models import Item
-from .newcomers import Newcomers
-from .replies import Replies
-from .totals import MISSING, NOTHING, UNREAD, Node, classify
+from ..models import Count, Item, State
 
 
-class Tree(Replies):
+# Nodes of one tree at most, whatever the API claims: forty times the largest real thread.
+MAX_NODES = 200_000
+
+NOTHING = Count()
+
+# How each node counts by itself.
+OWN = {
+    State.UNREAD: NOTHING,
+    State.LIVE: Count(live=1),
+    State.DELETED: Count(deleted=1),
+    State.DEAD: Count(dead=1),
+    State.MISSING: Count(missing=1),
+}
+
+# The states of an item that the API has shown.
+READABLE = frozenset({State.LIVE, State.DELETED, State.DEAD})
+
+
+@dataclass(slots=True)
+class Node:
     """
-    What the API said about one post and its comments.
+    A comment, or the post at the root.
 
-    *newcomers* are the comments that `changes` found lately.
+    *kids* are the nodes whose *parent* this is; *unfollowed* are other ids that it lists.
+    *total* counts the node and all below it, but of the post only what is below. A *stale* node
+    is to be read before it is believed. *read_at* is when it was first read, in seconds.
     """
 
-    def __init__(
-        self,
-        post_id: int,
-        *,
-        clock: Callable[[], float],
-        newcomers: Newcomers,
-    ) -> None:
-        super().__init__(post_id, clock=clock)
-        self.newcomers = newcomers
-        # Whether all of it was read once, and the largest id up to which nothing is missing.
-        self.known = False
-        self.upto = 0
-        # Ids above this are new in this poll.
-        self.news_from = 0
-        # Of what this poll has read: what was new, and what had changed.
-        self.arrivals: dict[int, Item] = {}
-        self.changed: set[int] = set()
+    parent: int
+    state: State = State.UNREAD
+    kids: tuple[int, ...] = ()
+    unfollowed: tuple[int, ...] = ()
+    total: Count | None = None
+    stale: bool = True
+    by: str | None = None
+    created: int | None = None
+    read_at: float = 0.0
+
+    @property
+    def is_readable(self) -> bool:
+        return self.state in READABLE
+
+
+@dataclass(slots=True)
+class Reading:
+    """
+    What one poll has learned about a tree: ids that it read, dropped or found changed.
+
+    *arrivals* are the new comments among them, *items* all that was read, but for a first poll.
+    """
+
+    read: set[int] = field(default_factory=set)
+    dropped: set[int] = field(default_factory=set)
+    changed: set[int] = field(default_factory=set)
+    arrivals: dict[int, Item] = field(default_factory=dict)
+    items: dict[int, Item] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Tree:
+    """
+    The nodes of one post, by their ids.
+
+    *known* says whether all of it was read once, *upto* the largest id up to which nothing is
+    missing. *news_from* is the id above which a comment is news; None in the first poll of the
+    post. *unlisted* are comments that their parents do not list (yet), and until when they stay
+    nevertheless; *unsaved* are the ids that were added, changed or dropped since the tree was
+    saved. *saved_upto* is what *upto* was then; None for a tree that was neither saved nor loaded.
+    """
+
+    post_id: int
+    nodes: dict[int, Node] = field(default_factory=dict)
+    known: bool = False
+    upto: int = 0
+    news_from: int | None = None
+    unlisted: dict[int, float] = field(default_factory=dict)
+    unsaved: set[int] = field(default_factory=set)
+    saved_upto: int | None = None
+    reading: Reading = field(default_factory=Reading)
+
+    def __post_init__(self) -> None:
+        # The post is a node whose parent is no item.
+        self.nodes.setdefault(self.post_id, Node(parent=0))
+
+    @property
+    def post(self) -> Node:
+        """
+        The root.
+        """
+        return self.nodes[self.post_id]
+
+    @property
+    def settled(self) -> bool:
+        """
+        Whether nothing is left to be read.
+        """
+        return self.total(self.post_id) is not None
+
+    @property
+    def is_full(self) -> bool:
+        """
+        Whether no more nodes are taken, whatever the API claims.
+        """
+        return len(self.nodes) >= MAX_NODES
 
     @property
     def all_fresh(self) -> bool:
         """
         Whether this poll has read everything itself.
         """
-        return len(self.fresh) >= len(self.nodes)
+        return len(self.reading.read) >= len(self.nodes)
 
-    def begin_poll(self) -> None:
+    def total(self, item_id: int) -> Count | None:
         """
-        Forget what the last poll did, and have read again who does not list a comment yet.
+        Return the total of a node, if it is known.
         """
-        self.news_from = self.upto
-        self.fresh.clear()
-        self.dropped.clear()
-        self.arrivals.clear()
-        self.changed.clear()
-        for item_id in self.unlisted:
-            self.mark_stale(self.nodes[item_id].parent)
+        node = self.nodes.get(item_id)
+        return None if node is None or node.stale else node.total
 
-    def put(self, item_id: int, item: Item | None) -> None:
+    def settle(self, item_id: int) -> None:
         """
-        Keep the API's answer for a node, and let the newcomers below it join.
+        Sum up the total of a node, if all its kids have theirs.
         """
-        # It may have been dropped while it was read.
+        node = self.nodes.get(item_id)
+        if node is None or node.stale or node.unfollowed:
+            return
+        totals = [self.total(kid) for kid in node.kids]
+        known = [total for total in totals if total is not None]
+        if len(known) == len(totals):
+            own = self.own(item_id)
+            node.total = Count.total([own, *known]) if known else own
+
+    def forget_totals(self, item_id: int) -> None:
+        """
+        Take the totals of a node and all its ancestors away.
+        """
+        node = self.nodes.get(item_id)
+        # A node without a total has no ancestor with one.
+        while node is not None and node.total is not None:
+            node.total = None
+            node = self.nodes.get(node.parent)
+
+    def mark_stale(self, item_id: int) -> None:
+        """
+        Have a node read again by the next walk that comes by, if there is such a node.
+        """
         if item_id in self.nodes:
-            self._put(item_id, item)
-            self._join_newcomers(item_id)
+            self.forget_totals(item_id)
+            self.nodes[item_id].stale = True
 
-    def join(self, comment: Item) -> bool:
+    def below(self, item_id: int) -> Iterator[int]:
         """
-        Add a new comment where its own `parent` says; return whether that is here.
-
-        Adding one twice is harmless, and so is one that its parent already lists.
+        Yield the ids below a node, parents before their kids.
         """
-        joined = self._join(comment)
-        if joined:
-            self._join_newcomers(comment.id)
-        return joined
-
-    def _put(self, item_id: int, item: Item | None, *, joins: bool = False) -> None:
-        node = self.nodes[item_id]
-        self.fresh.add(item_id)
-        node.stale = False
-        if item is None and self.is_young(node):
-            return  # an old answer: it was there already
-        own, kids = node.own, node.kids
-        node.own = NOTHING if item and item_id == self.post_id else classify(item)
-        if item is not None:
-            self._date(node, item, new=joins or item_id > self.news_from)
-        self.list_kids(item_id, node, item.kids if item else ())
-        node.below = None if node.kids or node.unfollowed else NOTHING
-        if own is UNREAD or (own, {*kids}) != (node.own, {*node.kids}):
-            self.forget_totals(node.parent)
-            self.unsaved.add(item_id)
-            if self.known and item_id != self.post_id:
-                self.changed.add(item_id)
-
-    def _date(self, node: Node, item: Item, *, new: bool) -> None:
-        """
-        Note who wrote a node and when, and when it was first read.
-        """
-        # A deleted comment has lost its author; we need not forget who it was.
-        node.by, node.created = item.by or node.by, item.time or node.created
-        if not node.read_at:
-            node.read_at = self.clock()
-            if new and self.known:
-                self.arrivals[item.id] = item
-
-    def _join(self, comment: Item) -> bool:
-        parent = self.nodes.get(comment.parent or 0)
-        # A walk that has not come to the parent yet will find both.
-        if parent is None or parent.own is UNREAD or self.is_full:
-            return False
-        if parent.own is MISSING:
-            # It has a reply, so it is there: ask at once.
-            self.mark_stale(comment.parent or 0)
-            return False
-        node = self.nodes.get(comment.id)
-        if node is None:
-            if comment.id in self.dropped:
-                return False  # its youth has just ended, and its parent does not list it
-            self.nodes[comment.id] = Node(parent=comment.parent or 0)
-            parent.kids += (comment.id,)
-            self.unlisted.add(comment.id)
-            self.mark_stale(comment.parent or 0)
-        elif node.own is not UNREAD and node.own is not MISSING:
-            return False
-        if self.known:
-            # The post has another `descendants` now.
-            self.mark_stale(self.post_id)
-        self._put(comment.id, comment, joins=True)
-        return True
-
-    def _join_newcomers(self, item_id: int) -> None:
-        pending = [item_id]
+        pending = [*self.nodes[item_id].kids]
         while pending:
-            waiting = self.newcomers.below(pending.pop())
-            pending += [comment.id for comment in waiting if self._join(comment)]
+            kid = pending.pop()
+            yield kid
+            pending += self.nodes[kid].kids
+
+    def tally(self, item_id: int) -> Count:
+        """
+        Return the total of a node as far as it is known, stale or not.
+        """
+        return Count.total([self.own(i) for i in (item_id, *self.below(item_id))])
+
+    def created(self) -> Iterator[int]:
+        """
+        Yield when each comment was written, where that is known.
+        """
+        for node in self.nodes.values():
+            if node.created is not None and node.parent:
+                yield node.created
+
+    def own(self, item_id: int) -> Count:
+        """
+        Return how a node counts by itself; the post does not.
+        """
+        return NOTHING if item_id == self.post_id else OWN[self.nodes[item_id].state]

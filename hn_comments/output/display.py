@@ -1,7 +1,7 @@
 """
 What stands on stdout and stderr where they are terminals: chosen once, by the settings.
 
-`cli` asks this first, and writes the piped form of what gets no answer here. What draws is
+The printer asks this first, and writes the piped form of what gets no answer here. What draws is
 imported only where there is a terminal.
 """
 
@@ -11,7 +11,9 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TextIO
 
-from ..models import PollReport, Progress, Settings
+from ..errors import ScreenFailed
+from ..models import PollReport, Progress
+from ..settings import Settings
 
 
 # A type checker takes this for typing.TYPE_CHECKING.
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from .live import LiveTable
     from .progress import ProgressLine
     from .terminal import Terminal
-
-# How log lines begin that say of every poll what a terminal's status line says of some.
-ROUTINE = ("Calculating comments", "Waiting for", "> Calculating comments")
 
 
 class Display:
@@ -41,6 +40,11 @@ class Display:
         self._text: TerminalText | None = None
         self._table: LiveTable | None = None
         self._progress: ProgressLine | None = None
+        if settings.live and self.out is not None:
+            # Here, since in a coroutine it would hold up the loop for a quarter of a second.
+            # Where it is not there, `open` says so.
+            with contextlib.suppress(ImportError):
+                from . import live  # noqa: F401
 
     @contextlib.asynccontextmanager
     async def open(
@@ -52,10 +56,8 @@ class Display:
         *stop* is called when the user wants no more, *look* tells how far a poll is.
         """
         if self.settings.live and self.out is not None:
-            from .live import LiveTable
-
-            self._table = LiveTable(self.out, stop=stop, look=look)
-            async with self._table:
+            self._table = open_table(self.out, stop=stop, look=look)
+            async with self._table.shown():
                 yield
         elif self.err is not None and not self.settings.quiet:
             from .progress import ProgressLine
@@ -99,28 +101,51 @@ class Display:
         """
         return "" if self._table is None else self._table.last_table()
 
+    @property
+    def routine(self) -> bool:
+        """
+        Whether stderr says when each poll begins and what it cost: a terminal has `status`.
+        """
+        return self.err is None or self.settings.verbose
+
     def filter(self, record: logging.LogRecord) -> bool:
         """
-        Return whether stderr is to show *record*: no routine, and nothing over the table.
+        Return whether stderr is to show *record*: nothing is written over the live table.
         """
         if self.err is None:
             return True
-        if self._table is not None and self._table.open:
+        if self._table is not None and self._table.is_open:
             if record.levelno >= logging.WARNING:
                 self._table.warn(record.getMessage())
             return False
         if self._progress is not None:
             self._progress.clear()
-        return self.settings.verbose or not record.getMessage().startswith(ROUTINE)
+        return True
 
     def restore(self) -> None:
         """
         Give the terminal back, for when the program leaves at once.
         """
         if self._table is not None:
-            self._table.screen.restore()
+            self._table.restore()
         if self._progress is not None:
             self._progress.clear()
+
+
+def open_table(
+    terminal: "Terminal", *, stop: Callable[[], None], look: Callable[[], Progress | None]
+) -> "LiveTable":
+    """
+    Return a live table for *terminal*, which is not shown yet.
+
+    Raises:
+        ScreenFailed: if Textual is not there, or cannot be imported.
+    """
+    try:
+        from .live import LiveTable
+    except ImportError as exc:
+        raise ScreenFailed(f"Textual cannot be imported ({exc})") from exc
+    return LiveTable(terminal, stop=stop, look=look)
 
 
 def find_terminal(stream: TextIO | None) -> "Terminal | None":

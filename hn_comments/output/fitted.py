@@ -1,38 +1,39 @@
 """
 Reports as text fitted to a terminal: one line a post, in columns, with colour by meaning.
 
-Nothing here prints. What a pipe or a file gets is `output`'s.
+Nothing here prints. `formats` makes the lines for pipes and files.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..models import Comment, PollReport, PostReport, Settings
-from .plaintext import clean, plain_text
+from ..models import Comment, PollReport, PostReport
+from ..plaintext import clean, plain_text, plain_title
+from ..settings import Settings
+from . import formats
 from .terminal import Terminal
 
 
-# A type checker takes this for typing.TYPE_CHECKING.
+# Type checkers read this as typing.TYPE_CHECKING.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rich.text import Text
 
-# Colour by meaning; rich's names, from the 16 of the terminal's own theme.
+# Colours by meaning, as rich names the 16 of the terminal's own theme.
 QUIET = "dim"
 NEW = "bold green"
 PARTIAL = "yellow"
 FAILED = "bold red"
 
-# Cells of a terminal from which a line has its time and "comments", and the post's id.
+# Terminals with fewer cells have lines without the time and "comments", or without the id.
 WIDTH_FOR_TIME = 60
 WIDTH_FOR_ID = 100
 
-# Cells that a title keeps beside the reason why its count is not exact, if there are thrice
-# as many.
+# Cells that a title keeps beside a reason, or a third of the room if that is less.
 MIN_TITLE = 12
 
-# Cells that the text of a comment stands to the right.
+# Cells before each line of a comment's text.
 COMMENT_INDENT = 2
 
 # Cells of a comment's text at most: longer lines are hard to read.
@@ -41,13 +42,13 @@ MAX_TEXT_WIDTH = 100
 
 class TerminalText:
     """
-    Text for one terminal. Remembers the stories on the list, and how wide columns were.
+    Text for one terminal. It remembers the stories on the list, and the widths of columns.
     """
 
     def __init__(self, settings: Settings, terminal: Terminal) -> None:
         self.settings = settings
         self.terminal = terminal
-        # The stories on the list after the last poll that could read it; None before that.
+        # The stories on the list when it was last read; None before the first time.
         self._listed: dict[int, PostReport] | None = None
         self._arrived: frozenset[int] = frozenset()
         self._count_width = self._new_width = 4
@@ -61,7 +62,7 @@ class TerminalText:
         rows = [
             Row.of(story, arrived=story.id in self._arrived)
             for story in report.stories
-            if story.new != 0 or not self.settings.changes_only
+            if story.shown
         ]
         rows += [Row.departed(story) for story in departed]
         self._count_width = max([self._count_width, *(len(row.count) for row in rows)])
@@ -77,7 +78,7 @@ class TerminalText:
         Note which stories arrived on the list, and return those that left it.
         """
         self._arrived = frozenset()
-        # A poll that failed knows nothing of the list; named posts are on none.
+        # A failed poll has read no list; posts named by the user are on none.
         if self.settings.posts or report.failed or not report.stories:
             return []
         listed = {story.id: story for story in report.stories if story.rank is not None}
@@ -95,7 +96,7 @@ class TerminalText:
         roomy = width >= WIDTH_FOR_TIME
         if roomy:
             text.append(f"{now:%H:%M:%S}  ", QUIET)
-        # Where there is no link in the title, the id is the way to the post.
+        # Where the title carries no link, readers need the id to find the post.
         if width >= WIDTH_FOR_ID or (roomy and not self.terminal.links):
             text.append(f"{row.story.id:>8}  ", QUIET)
         text.append(row.count.rjust(self._count_width), row.style)
@@ -110,10 +111,12 @@ class TerminalText:
 
     def _comment(self, comment: Comment, width: int) -> Iterator[str]:
         """
-        Yield who wrote where, then what, then the address if no title can carry it.
+        Yield the line with the author, the text, and the address if that line carries no link.
         """
         yield self._paint(self._context(comment), width)
         indent = " " * COMMENT_INDENT
+        if comment.parent_text:
+            yield self._paint(self._quote(f"{indent}> {clean(comment.parent_text)}"), width)
         text = plain_text(comment.item.text or "", min(width, MAX_TEXT_WIDTH) - COMMENT_INDENT)
         if not self.terminal.links:
             text += f"\n{comment.link}"
@@ -126,8 +129,14 @@ class TerminalText:
         text = Text(no_wrap=True, overflow="ellipsis")
         author, where = describe_comment(comment)
         text.append(author, f"bold link {comment.link}")
-        text.append(f" {where}", QUIET)
+        age = formats.format_age(comment.item, datetime.now().astimezone(), short=True)
+        text.append(f"{age} {where}", QUIET)
         return text
+
+    def _quote(self, line: str) -> "Text":
+        from rich.text import Text
+
+        return Text(line, QUIET, no_wrap=True, overflow="ellipsis")
 
     def _paint(self, text: "Text", width: int) -> str:
         return "".join(self.terminal.paint(text, width=width))
@@ -136,7 +145,7 @@ class TerminalText:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """
-    What the line of one post says, in words.
+    The words of the line of one post.
     """
 
     story: PostReport
@@ -175,7 +184,7 @@ class Row:
 
 def status_line(report: PollReport, terminal: Terminal) -> str | None:
     """
-    Return one line on what a poll found and cost, or None where nothing happened.
+    Return one line on the results and the cost of a poll; None if nothing happened.
     """
     from rich.text import Text
 
@@ -186,28 +195,30 @@ def status_line(report: PollReport, terminal: Terminal) -> str | None:
 
 def summarise(report: PollReport) -> Iterator[str]:
     """
-    Yield what a poll found and cost; nothing if nothing happened, or nothing could be read.
+    Yield the results and the cost of a poll; nothing if it failed, or nothing happened.
     """
-    # A count that is not exact has no difference to the last one, in any poll.
-    first = [
-        story.count.comments
-        for story in report.stories
-        if story.new is None and story.count and story.status == "exact"
-    ]
-    new = [story.new for story in report.stories if story.new]
-    if report.failed or not (first or new or report.refused or report.status != "exact"):
-        return
-    if first:
+    news = [] if report.failed else [*counts(report)]
+    if news or report.refused or report.status == "partial":
+        yield from news
+        yield from troubles(report)
+        yield from costs(report)
+
+
+def counts(report: PollReport) -> Iterator[str]:
+    """
+    Yield how many comments were counted for the first time, and how many are new.
+    """
+    # Only exact ones: an inexact count never has a difference, in a first poll or later.
+    unknown = [story for story in report.stories if story.new is None and story.status == "exact"]
+    if first := [story.count.comments for story in unknown if story.count]:
         yield f"{plural(sum(first), 'comment')} in {plural(len(first), 'post')}"
-    if new:
+    if new := [story.new for story in report.stories if story.new]:
         yield f"{plural(sum(new), 'new comment')} in {plural(len(new), 'post')}"
-    yield from troubles(report)
-    yield from costs(report)
 
 
 def troubles(report: PollReport) -> Iterator[str]:
     """
-    Yield how many posts could be counted in part, or not at all.
+    Yield how many posts are partial, and how many failed.
     """
     statuses = [story.status for story in report.stories]
     for status in ("partial", "failed"):
@@ -217,7 +228,7 @@ def troubles(report: PollReport) -> Iterator[str]:
 
 def costs(report: PollReport) -> Iterator[str]:
     """
-    Yield what a poll cost: seconds, requests, refusals.
+    Yield the cost of a poll: seconds, requests, refusals.
     """
     yield f"{report.seconds:.1f} s" if report.seconds >= 1 else f"{report.seconds * 1000:.0f} ms"
     yield plural(report.fetches, "request")
@@ -230,7 +241,7 @@ def describe_comment(comment: Comment) -> tuple[str, str]:
     Return who wrote *comment*, and where: under which story, in reply to whom.
     """
     author = clean(comment.item.by or "(nobody)")
-    title = clean(comment.title or f"post {comment.story}")
+    title = plain_title(comment.title or f"post {comment.story}")
     if comment.parent_by is not None and comment.item.parent != comment.story:
         return author, f"to {clean(comment.parent_by)} on {title}"
     return author, f"on {title}"
@@ -238,7 +249,7 @@ def describe_comment(comment: Comment) -> tuple[str, str]:
 
 def count_words(story: PostReport) -> str:
     """
-    Return the count as a number, with a sign where it is a lower bound.
+    Return the count as a number, with a "+" if it is a lower bound.
     """
     if story.count is None:
         return "failed"
@@ -247,14 +258,14 @@ def count_words(story: PostReport) -> str:
 
 def title_of(story: PostReport) -> str:
     """
-    Return the title, or what else names a post.
+    Return the title as people read it, or the number of a post that has none.
     """
-    return clean((story.item.title if story.item else None) or f"post {story.id}")
+    return formats.title_of(story, f"post {story.id}")
 
 
 def fit_title(title: str, reason: str, room: int) -> str:
     """
-    Return *title* cut so far at its end that *reason* can stand behind it, if there is one.
+    Return *title*, cut at its end so that *reason*, if any, has room behind it.
     """
     from rich.cells import cell_len
     from rich.text import Text
@@ -277,7 +288,7 @@ def plural(number: int, noun: str) -> str:
 
 def fit_facts(facts: Iterable[str], width: int) -> str:
     """
-    Return as many of *facts*, the first ones first, as stand side by side in *width* cells.
+    Return the first of *facts*, side by side, as many as *width* cells have room for.
     """
     line = ""
     for fact in facts:

@@ -2,43 +2,44 @@
 Turn reports into text lines, JSON Lines or CSV. Nothing here prints.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from ..models import Comment, Item, PollReport, PostReport, Settings, utc_time
-from .plaintext import clean, plain_text
+from ..durations import describe_duration
+from ..models import Comment, Item, PollReport, PostReport, State, utc_time
+from ..plaintext import clean, plain_title
+from ..settings import Settings
 
 
 STORY_FIELDS = (
     "poll", "time", "list", "rank", "id", "title", "by", "url", "score", "comments", "live",
     "deleted", "dead", "missing", "descendants", "new", "status", "error", "kind",
-    "created", "link", "last_hour",
+    "created", "link", "last_hour", "state",
 )  # fmt: skip
 
 COMMENT_FIELDS = (
-    "poll", "time", "id", "story", "parent", "by", "created", "text", "link",
+    "poll", "time", "id", "story", "parent", "by", "created", "text", "link", "parent_by",
+    "parent_text",
 )  # fmt: skip
 
-# Characters of a title in a line of text. Hacker News allows 80; what sends more is no title.
+# States of a post that people are told, as the site does.
+GONE = {State.DEAD, State.DELETED}
+
+# Characters of a title in a line of text. Hacker News allows 80.
 MAX_TITLE = 300
 
-# Characters of a reason: what matters stands at its beginning.
+# Characters of a reason, whose beginning says the most.
 MAX_REASON = 200
 
-# Disputes that are remembered: twice as many as a list has stories.
-MAX_DISPUTES = 1000
-
-# Before each line of a comment's text, so that it cannot pass for one of ours.
+# Before each line of a comment's text, which could pass for a line of ours without it.
 INDENT = "    "
 
 
 def cut(text: str, most: int) -> str:
     """
-    Return *text*, cleaned, in *most* characters.
+    Return *text*, cleaned, in at most *most* characters.
     """
     text = clean(text)
     return text if len(text) <= most else f"{text[: most - 3]}..."
@@ -46,17 +47,17 @@ def cut(text: str, most: int) -> str:
 
 def format_header(settings: Settings) -> Iterator[str]:
     """
-    Yield the lines that stand before all reports.
+    Yield the lines before the first report.
     """
     if settings.format == "csv":
-        yield _csv_line(STORY_FIELDS)
+        yield ",".join(STORY_FIELDS)
 
 
 def format_report(report: PollReport, settings: Settings) -> Iterator[str]:
     """
     Yield the lines for *report* in the format that *settings* ask for.
     """
-    stories = [story for story in report.stories if not (settings.changes_only and story.new == 0)]
+    stories = [story for story in report.stories if story.shown]
     comments = report.comments if settings.comments else ()
     if settings.format == "text":
         yield from _text_lines(report, stories, comments)
@@ -69,7 +70,8 @@ def format_report(report: PollReport, settings: Settings) -> Iterator[str]:
             yield json.dumps({"type": "story", **story_fields(report, story)})
         for comment in comments:
             yield json.dumps({"type": "comment", **comment_fields(report, comment)})
-        yield json.dumps({"type": "poll", **poll_fields(report)})
+        if report.news or not settings.leaves_out:
+            yield json.dumps({"type": "poll", **poll_fields(report)})
 
 
 def _text_lines(
@@ -79,19 +81,21 @@ def _text_lines(
     for story in stories:
         yield f"[{now:%H:%M:%S}] {format_post(report.poll, story)}"
     for comment in comments:
-        yield f"[{now:%H:%M:%S}] {format_comment(comment)}"
-        for line in plain_text(comment.item.text or "").splitlines():
+        yield f"[{now:%H:%M:%S}] {format_comment(comment, now)}"
+        if comment.parent_text:
+            yield f"{INDENT}> {cut(comment.parent_text, MAX_TITLE)}"
+        for line in comment.text.splitlines():
             yield f"{INDENT}{clean(line)}".rstrip()
 
 
 def format_post(poll: int, story: PostReport) -> str:
     """
-    Return what *poll* found out about one post, in a sentence.
+    Return the result of *poll* for one post, in a sentence.
     """
     reason = cut(story.error or "", MAX_REASON)
     if story.count is None:
         return f"Post {story.id} could not be counted ({poll}): {reason}"
-    title = cut((story.item.title if story.item else None) or "(no title)", MAX_TITLE)
+    title = cut(title_of(story, "(no title)"), MAX_TITLE)
     if story.status == "partial":
         return (
             f"Post {story.id} has at least {story.count.comments} comments ({poll})"
@@ -101,22 +105,41 @@ def format_post(poll: int, story: PostReport) -> str:
     return f"Post {story.id} has {story.count.comments} comments ({poll}){new}  {title}"
 
 
-def format_comment(comment: Comment) -> str:
+def title_of(story: PostReport, untitled: str) -> str:
     """
-    Return who wrote a comment, where, and where to read it.
+    Return the title as people read it, or *untitled*; that of a dead or deleted post says so.
+    """
+    title = plain_title((story.item and story.item.title) or untitled)
+    return f"[{story.state.value}] {title}" if story.state in GONE else title
+
+
+def format_comment(comment: Comment, now: datetime) -> str:
+    """
+    Return who wrote a comment, how long ago, where, and where to read it.
     """
     item = comment.item
     by = cut(item.by or "(nobody)", MAX_TITLE)
-    title = cut(comment.title or "(no title)", MAX_TITLE)
+    title = cut(plain_title(comment.title or "(no title)"), MAX_TITLE)
     reply = ""
     if item.parent != comment.story and comment.parent_by:
         reply = f" in reply to {cut(comment.parent_by, MAX_TITLE)}"
-    return f"Comment {item.id} by {by}{reply} on post {comment.story}  {title}  {comment.link}"
+    author = f"Comment {item.id} by {by}{format_age(item, now)}{reply}"
+    return f"{author} on post {comment.story}  {title}  {comment.link}"
+
+
+def format_age(item: Item, now: datetime, *, short: bool = False) -> str:
+    """
+    Return how long ago *item* was written, as in ", 2 minutes ago", if that is known.
+    """
+    if item.time is None:
+        return ""
+    age = max(now.timestamp() - item.time, 0.0)
+    return f", {describe_duration(age, short=short)} ago"
 
 
 def format_cost(report: PollReport) -> str:
     """
-    Return what a poll cost, in a sentence.
+    Return the cost of a poll, in a sentence.
     """
     refused = f", {report.refused} refused" if report.refused else ""
     return (
@@ -125,38 +148,9 @@ def format_cost(report: PollReport) -> str:
     )
 
 
-class Disputes:
-    """
-    Says when Hacker News' own number begins to differ from ours, and when that ends.
-    """
-
-    def __init__(self) -> None:
-        # The posts that are disputed, the latest last.
-        self._posts: dict[int, None] = {}
-
-    def changes(self, report: PollReport) -> Iterator[str]:
-        """
-        Yield a sentence for each dispute that began or ended with *report*.
-        """
-        for story in report.stories:
-            if story.disputed and story.id not in self._posts and story.count and story.item:
-                yield (
-                    f"Post {story.id}: counted {story.count.live} live comments,"
-                    f" Hacker News says {story.item.descendants}"
-                )
-                self._posts[story.id] = None
-            # A count that is not exact ends no dispute: it cannot be compared.
-            elif not story.disputed and story.status == "exact" and story.id in self._posts:
-                del self._posts[story.id]
-                yield f"Post {story.id}: Hacker News now says what was counted"
-        # Stories that left the list in the middle of a dispute are forgotten, the oldest first.
-        for story_id in list(self._posts)[:-MAX_DISPUTES]:
-            del self._posts[story_id]
-
-
 def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
     """
-    Return `STORY_FIELDS` of one post; what is not known is None.
+    Return `STORY_FIELDS` of one post; unknown ones are None.
     """
     fields: dict[str, Any] = dict.fromkeys(STORY_FIELDS)
     fields.update(
@@ -170,6 +164,7 @@ def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
         error=cut(story.error, MAX_REASON) if story.error else None,
         link=story.link,
         last_hour=story.last_hour,
+        state=story.state.value if story.state else None,
     )
     if story.item is not None:
         item = story.item
@@ -190,7 +185,7 @@ def story_fields(report: PollReport, story: PostReport) -> dict[str, Any]:
 
 def comment_fields(report: PollReport, comment: Comment) -> dict[str, Any]:
     """
-    Return `COMMENT_FIELDS` of one comment; what is not known is None.
+    Return `COMMENT_FIELDS` of one comment; unknown ones are None.
     """
     item = comment.item
     return {
@@ -201,8 +196,10 @@ def comment_fields(report: PollReport, comment: Comment) -> dict[str, Any]:
         "parent": item.parent,
         "by": clean(item.by) if item.by is not None else None,
         "created": created(item),
-        "text": plain_text(item.text) if item.text is not None else None,
+        "text": comment.text if item.text is not None else None,
         "link": comment.link,
+        "parent_by": clean(comment.parent_by) if comment.parent_by is not None else None,
+        "parent_text": comment.parent_text,
     }
 
 
@@ -230,12 +227,23 @@ def poll_fields(report: PollReport) -> dict[str, Any]:
 
 def created(item: Item) -> str | None:
     """
-    Return when *item* was written, if that is known.
+    Return when *item* was written; None if that is unknown.
     """
     return None if item.time is None else utc_time(datetime.fromtimestamp(item.time, UTC))
 
 
-def _csv_line(values: Any) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+def _csv_line(values: Iterable[object]) -> str:
+    """
+    Return a line of CSV, in which text is always quoted.
+    """
+    # DuckDB decides by the first lines whether there are quotes at all.
+    return ",".join(map(_csv_field, values))
+
+
+def _csv_field(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        quoted = value.replace('"', '""')
+        return f'"{quoted}"'
+    return str(value)

@@ -1,5 +1,5 @@
 """
-A line on stderr while a walk takes its time; gone when there is something to read.
+Show a line on stderr during a long walk, and erase it before anything else is written.
 """
 
 import asyncio
@@ -9,28 +9,29 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
+from ..durations import describe_duration
 from ..models import Progress
 from ..tasks import stop_tasks
 from .fitted import fit_facts, plural
 from .terminal import Terminal
 
 
-# Seconds that a walk may take in silence.
+# Seconds before a walk shows its progress.
 PATIENCE = 1.0
 
-# Seconds between two looks at how far it is; numbers that change faster cannot be read.
+# Seconds between two updates: numbers that change faster cannot be read.
 INTERVAL = 0.5
 
-# To the start of the line, and erase it.
+# Goes to the start of the line, and erases it.
 ERASE = "\r\x1b[K"
 
 
 class ProgressLine:
     """
-    Shows how far a walk is, from the second second on.
+    Shows how far a walk is, if it takes longer than `PATIENCE`.
 
-    *look* gives the progress of the poll that runs, or None. Whoever else writes to the
-    terminal calls `clear` before.
+    *look* gives the progress of the running poll, or None. Call `clear` before writing anything
+    else to the terminal.
     """
 
     def __init__(self, terminal: Terminal, look: Callable[[], Progress | None]) -> None:
@@ -40,7 +41,7 @@ class ProgressLine:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        # A terminal that cannot go back in its line would get one line after the other.
+        # A terminal that cannot erase a line would get a new one each time.
         if self.terminal.control:
             self._task = asyncio.create_task(self._run(), name="progress line")
         return self
@@ -71,7 +72,7 @@ class ProgressLine:
         if progress is None or progress.seconds < PATIENCE:
             self.clear()
             return
-        # One cell less: in the last one, some terminals go to the next line at once.
+        # One cell less: some terminals go to the next line once the last cell is filled.
         line = describe_progress(progress, self.terminal.size().columns - 1)
         if line != self._shown and self._write(ERASE + line):
             self._shown = line
@@ -82,20 +83,21 @@ class ProgressLine:
             self.update()
 
     def _write(self, text: str) -> bool:
-        # Ctrl-S, or a slow line, must not hold up the event loop: then this one is left out.
+        # Skipped while the terminal takes nothing (Ctrl-S, a slow line), or the event loop
+        # would wait.
         try:
             if not select.select([], [self.terminal.fd], [], 0)[1]:
                 return False
             os.write(self.terminal.fd, text.encode(self.terminal.encoding, "replace"))
         except (OSError, ValueError):
-            # The terminal was closed; the results will notice.
+            # The terminal was closed; writing results will report that.
             return False
         return True
 
 
 def describe_progress(progress: Progress, width: int) -> str:
     """
-    Return how far a walk is in at most *width* cells, the most important first.
+    Return how far a walk is, in at most *width* cells.
     """
     return fit_facts(progress_facts(progress), width)
 
@@ -107,27 +109,13 @@ def progress_facts(progress: Progress) -> Iterator[str]:
     if not progress.posts:
         yield "reading which posts there are"
         return
-    rate = progress.comments / progress.seconds if progress.seconds > 0 else 0.0
     expected = progress.expected or 0
     if expected > progress.comments:
         yield f"{progress.comments:,} of about {plural(expected, 'comment')}"
-        if rate > 0:
-            yield f"{describe_seconds((expected - progress.comments) / rate)} left"
+        if progress.seconds_left is not None:
+            yield f"{describe_duration(progress.seconds_left, short=True)} left"
     else:
         yield f"{plural(progress.comments, 'comment')} so far"
     yield f"{progress.posts_done} of {plural(progress.posts, 'post')}"
     if progress.seconds > 0:
         yield f"{progress.fetches / progress.seconds:,.0f} requests/s"
-
-
-def describe_seconds(seconds: float) -> str:
-    """
-    Return a duration as coarse as a guess is: "8 s", "3 min", "2 h".
-    """
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    if seconds < 36 * 3600:
-        return f"{round(seconds / 3600)} h"
-    return f"{round(seconds / 86400)} d"

@@ -1,7 +1,7 @@
 """
-What the terminal at the other end can show, and lines of text painted for it.
+Find out what a terminal can show, and paint lines for it.
 
-`rich` is imported with the first line that is painted.
+`rich` is imported when the first line is painted.
 """
 
 import os
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Self, TextIO
 
 
-# A type checker takes this for typing.TYPE_CHECKING.
+# Type checkers read this as typing.TYPE_CHECKING.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.segment import Segment
     from rich.style import Style
 
-# What a terminal is taken for that does not tell.
+# For a terminal that does not tell its size.
 DEFAULT_SIZE = os.terminal_size((80, 24))
 
-# Terminals that print the address of an OSC 8 link as rubbish, or have been seen to.
+# Terminals, by TERM, that print the address of an OSC 8 link as rubbish, or have done so.
 # https://github.com/Alhadis/OSC8-Adoption
 WITHOUT_LINKS = ("dumb", "unknown", "linux", "screen", "eterm", "vt1", "vt2")
 
@@ -31,9 +31,9 @@ FIRST_VTE_WITH_LINKS = 5000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terminal:
     """
-    What can be done on a terminal: *colour* is about colour only, not about bold or dim.
+    The abilities of a terminal: *colour* is about colour only, not about bold or dim.
 
-    *control* says whether anything but plain text can be sent; *fd* is where it listens.
+    *control* says whether it knows control sequences; *fd* is its file descriptor.
     """
 
     fd: int
@@ -45,7 +45,7 @@ class Terminal:
     @classmethod
     def of(cls, stream: TextIO, environ: Mapping[str, str] = os.environ) -> Self:
         """
-        Return what the environment tells of the terminal that *stream* leads to.
+        Return the terminal that *stream* leads to, as the environment describes it.
         """
         control = environ.get("TERM", "") not in {"", "dumb", "unknown"}
         return cls(
@@ -62,20 +62,29 @@ class Terminal:
 
     def size(self) -> os.terminal_size:
         """
-        Return the size of now: a window can be resized.
+        Return the present size: a window can be resized.
         """
         try:
             size = os.get_terminal_size(self.fd)
         except OSError:
             return DEFAULT_SIZE
-        # A serial line, and a pseudo-terminal that nobody sized, say 0.
+        # A serial line says 0, and so does a pseudo-terminal whose size was never set.
         return size if size.columns and size.lines else DEFAULT_SIZE
 
     def legible(self, text: str) -> str:
         """
-        Return *text* with what the terminal's encoding lacks replaced, as wide as that is.
+        Return *text* with each character that the terminal's encoding lacks replaced by "?".
         """
         return text if self.unicode else text.encode(self.encoding, "replace").decode(self.encoding)
+
+    def fit(self, style: "Style | None") -> "Style | None":
+        """
+        Return *style* without what the terminal cannot show, or should not.
+        """
+        if style is None:
+            return None
+        style = style if self.links else style.update_link(None)
+        return style if self.colour else style.without_color
 
     def paint(self, drawing: "RenderableType", *, width: int) -> list[str]:
         """
@@ -86,7 +95,7 @@ class Terminal:
         from rich.console import Console
         from rich.segment import Segment
 
-        # Told everything, so that it asks neither the environment nor a terminal.
+        # All is given, so that rich asks neither the environment nor a terminal.
         console = Console(
             file=io.StringIO(), force_terminal=True, legacy_windows=False, width=width, height=1000
         )
@@ -103,7 +112,7 @@ class Terminal:
         if style is None:
             return text
         address, style = style.link, plain_style(style, colour=self.colour)
-        # The user's own 16 colours: any theme has made them legible.
+        # The terminal's own 16 colours, which every theme makes legible.
         if self.colour or self.control:
             text = style.render(text, color_system=ColorSystem.STANDARD)
         return f"\x1b]8;;{address}\x1b\\{text}\x1b]8;;\x1b\\" if address and self.links else text
@@ -120,12 +129,12 @@ def wants_colour(environ: Mapping[str, str], *, default: bool) -> bool:
 
 def knows_links(environ: Mapping[str, str]) -> bool:
     """
-    Return whether the terminal can be trusted with OSC 8 links.
+    Return whether the terminal shows OSC 8 links, or at least no rubbish.
     """
     vte = environ.get("VTE_VERSION", "")
     if vte.isdecimal() and int(vte) < FIRST_VTE_WITH_LINKS:
         return False
-    # tmux calls itself screen, too.
+    # tmux sets TERM to screen, too, and knows links.
     return "TMUX" in environ or not environ.get("TERM", "").startswith(WITHOUT_LINKS)
 
 
@@ -139,14 +148,14 @@ def plain_style(style: "Style", *, colour: bool) -> "Style":
 
 def strip_end(line: "list[Segment]") -> "list[Segment]":
     """
-    Return *line* without the blanks that columns are padded with.
+    Return *line* without the blanks at its end, which pad columns.
     """
     from rich.segment import Segment
 
     line = list(line)
     while line:
         text, style, control = line.pop()
-        # Of styles only reverse video shows in a blank.
+        # Reverse video is the only style that a blank shows.
         kept = text if style is not None and style.reverse else text.rstrip(" ")
         if kept:
             return [*line, Segment(kept, style, control)]

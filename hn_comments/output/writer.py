@@ -1,31 +1,26 @@
 """
-Write lines in a thread of its own, so that a slow reader holds up nothing else.
+Write lines in a thread, so that a slow reader holds up nothing else.
 
-A pipe that is full blocks whoever writes to it, for as long as its reader likes. Here that
-is a thread that nobody waits for: polls go on, and a signal still ends the program.
+A full pipe blocks its writer for as long as its reader likes. Here it blocks a thread that
+nobody waits for: polls go on, and a signal still ends the program.
 """
 
+import codecs
 import collections
-import csv
-import errno
 import select
 import signal
 import threading
 from collections.abc import Callable
-from io import FileIO, RawIOBase
-from typing import BinaryIO, TextIO
-
-
-# Bytes at either end of a file that are read to see how it can go on. Lines are shorter.
-GLANCE = 1 << 16
+from io import RawIOBase
+from typing import BinaryIO, Protocol, TextIO
 
 
 class Writer:
     """
     Writes texts to streams, in the order in which they were given.
 
-    One thread for all streams keeps the order also where two of them are one terminal. It
-    is a daemon: where it is blocked at the end, the program ends nevertheless.
+    One thread serves all streams, so that the order is kept where two lead to one terminal.
+    It is a daemon, so that the program can end while it is blocked.
     """
 
     def __init__(self) -> None:
@@ -36,7 +31,7 @@ class Writer:
 
     def put(self, stream: "Stream", data: bytes) -> None:
         """
-        Have *data* written to *stream*; never wait for that.
+        Let the thread write *data* to *stream*, without waiting for it.
         """
         with self._changed:
             self._texts.append((stream, data))
@@ -45,13 +40,13 @@ class Writer:
 
     def wait(self, seconds: float) -> bool:
         """
-        Return whether all is written, after *seconds* at the latest.
+        Wait until all is written, for at most *seconds*; return whether it is.
         """
         with self._changed:
             return self._changed.wait_for(lambda: not self.backlog, seconds)
 
     def _run(self) -> None:
-        # Signals are the main thread's business; its waiting must end when one comes.
+        # A signal must reach the main thread, or its waiting would not end.
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
@@ -64,39 +59,53 @@ class Writer:
                 self._changed.notify_all()
 
 
+class Raw(Protocol):
+    """
+    A file below all buffers. It may write a part, or None where it would block.
+    """
+
+    def write(self, data: memoryview, /) -> int | None: ...
+
+    def fileno(self) -> int: ...
+
+
 class Stream:
     """
     A text file to write to, by way of *writer*.
 
-    The first *error* ends it: it is told to *on_error*, in the writer's thread, and what
-    comes later is dropped.
+    The first *error* ends it: *on_error* is called with it, in the writer's thread, and later
+    texts are dropped. *given* and *written* count bytes.
     """
 
     def __init__(
         self,
         writer: Writer,
-        raw: RawIOBase | BinaryIO,
+        raw: Raw | RawIOBase | BinaryIO,
         *,
         encoding: str = "utf-8",
         on_error: Callable[[OSError], object] = lambda _: None,
     ) -> None:
         self.error: OSError | None = None
+        self.given = self.written = 0
         self._writer = writer
         self._raw = raw
-        self._encoding = encoding
+        # One for the whole stream: some encodings begin with a mark, and some have a state. A
+        # title that the encoding does not know must not end the program.
+        self._encoder = codecs.getincrementalencoder(encoding)("backslashreplace")
         self._on_error = on_error
 
     def write(self, text: str) -> int:
         """
-        Have *text* written soon.
+        Let the writer's thread write *text*.
         """
-        # A title that the terminal's encoding does not know must not end the program.
-        self._writer.put(self, text.encode(self._encoding, "backslashreplace"))
+        data = self._encoder.encode(text)
+        self.given += len(data)
+        self._writer.put(self, data)
         return len(text)
 
     def flush(self) -> None:
         """
-        Do nothing: nothing is held back.
+        Do nothing: there is no buffer.
         """
 
     def write_now(self, data: bytes) -> None:
@@ -108,9 +117,10 @@ class Stream:
             while rest and self.error is None:
                 written = self._raw.write(rest)
                 if written is None:
-                    # Somebody made the pipe non-blocking, and it is full.
+                    # The pipe is full, and another process made it non-blocking.
                     select.select([], [self._raw], [])
                 else:
+                    self.written += written
                     rest = rest[written:]
         except OSError as exc:
             self.error = exc
@@ -128,48 +138,7 @@ def stream_to(
     """
     if file is None:
         return None
-    # Below Python's buffer, which would lose what a non-blocking pipe does not take at once,
-    # and which with -u is not there.
+    # Below Python's buffer, which loses text if a non-blocking pipe is full. With -u there is
+    # no buffer.
     raw = getattr(file.buffer, "raw", file.buffer)
     return Stream(writer, raw, encoding=file.encoding, on_error=on_error)
-
-
-def open_to_append(path: str, header: str) -> tuple[FileIO, str]:
-    """
-    Open a file of results, and return what has to stand in it before the next line.
-
-    That is the *header* in an empty file, and the end of a line where a run was killed in
-    the middle of one.
-
-    Raises:
-        OSError: if it cannot be written, or holds something else than what *header* says.
-    """
-    file = FileIO(path, "ab")
-    try:
-        size = file.tell() if file.seekable() else 0
-        return file, _read_ends(path, size, header) if size else header
-    except OSError:
-        file.close()
-        raise
-
-
-def _read_ends(path: str, size: int, header: str) -> str:
-    with FileIO(path) as file:
-        begin = file.read(GLANCE)
-        if header and not begin.startswith(header.encode()):
-            raise OSError(errno.EINVAL, "its first line is not the header of this CSV")
-        file.seek(max(0, size - GLANCE))
-        line = file.read(GLANCE).rpartition(b"\n")[2]
-    return _end_of(line.decode(errors="replace"), header) if line else ""
-
-
-def _end_of(line: str, header: str) -> str:
-    """
-    Return what makes a whole line of the beginning of one.
-    """
-    if not header:
-        return "\n"
-    # A quote that is still open would swallow all that follows, and DuckDB wants all fields.
-    quote = '"' if line.count('"') % 2 else ""
-    fields = len(next(csv.reader([line + quote])))
-    return f"{quote}{',' * (header.count(',') + 1 - fields)}\n"

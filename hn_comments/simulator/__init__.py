@@ -1,13 +1,37 @@
 """
 A local stand-in for the Hacker News API, growing and misbehaving on request.
 
-It shares no code with the client side of this package, so it cannot share its bugs.
-Anyone may test their own Hacker News tools against it.
+It shares no code with the client side of this package, so it cannot share its bugs. Any
+Hacker News tool can be tested against it.
 """
 
-from .limit import Limit
-from .server import FAULTS, Simulator
-from .world import World
+# A type checker takes this for typing.TYPE_CHECKING.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .fixture import RunningSimulator
+    from .limit import Limit
+    from .server import FAULTS, Simulator
+    from .world import World
+
+__all__ = ["FAULTS", "Limit", "RunningSimulator", "Simulator", "World"]
+
+# pytest imports `fixture`, and so this package, wherever it is installed: nobody waits for
+# aiohttp's server who does not use it.
+MODULES = {
+    "FAULTS": "server",
+    "Limit": "limit",
+    "RunningSimulator": "fixture",
+    "Simulator": "server",
+    "World": "world",
+}
 
 
-__all__ = ["FAULTS", "Limit", "Simulator", "World"]
+def __getattr__(name: str) -> object:
+    """
+    Import a name on first use (PEP 562).
+    """
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{MODULES[name]}", __name__), name)

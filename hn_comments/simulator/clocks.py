@@ -1,5 +1,5 @@
 """
-When things happen in a world: now, or at the moment at which they were due.
+The clocks of a world, which can go back to the moment at which an event was due.
 """
 
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 class Clocks:
     """
-    A clock for how long things take, and one for what time it is; tests bring their own.
+    A monotonic *clock*, and *now* for the time of day; tests bring their own.
 
-    What a world catches up on happened *ago* seconds before now.
+    Both are *ago* seconds back while a world catches up on an event.
     """
 
     def __init__(self, clock: Callable[[], float], now: Callable[[], float]) -> None:
@@ -19,7 +19,7 @@ class Clocks:
 
     def moment(self) -> float:
         """
-        Return the present moment, in seconds since any moment in the past.
+        Return the present moment of the monotonic clock.
         """
         return self._clock() - self.ago
 

@@ -20,7 +20,7 @@ from .server import FAULTS, Simulator
 from .world import UPDATES, World
 
 
-# On the front page of a world made from a seed.
+# Stories on the front page, unless the user or a file says otherwise.
 STORIES = 30
 
 
@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(serve(simulator))
     except OSError as exc:
-        # errno of an unknown host is not one of the system's, and strerror can be long.
+        # The system's own sentence, which is shorter; an unknown host has an errno of its own.
         reason = errno.errorcode.get(exc.errno or 0) and os.strerror(exc.errno or 0)
         where = f"{args.host} port {args.port}"
         parser.error(f"cannot serve on {where}: {reason or exc.strerror or exc}")
@@ -155,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_world(parser: Parser, args: argparse.Namespace) -> World:
     """
-    Return the world that was asked for, from a file or from a seed.
+    Return the world that *args* ask for, from a file or from a seed.
     """
     if args.data and args.stories is not None:
         parser.error("argument --stories: not allowed with argument --data")
@@ -176,7 +176,7 @@ def make_world(parser: Parser, args: argparse.Namespace) -> World:
 
 def make_limit(parser: Parser, args: argparse.Namespace) -> Limit | None:
     """
-    Return the limit that was asked for, if any was.
+    Return the limit that *args* ask for, if any.
     """
     details = {
         "burst": args.burst,
@@ -196,7 +196,7 @@ def make_limit(parser: Parser, args: argparse.Namespace) -> Limit | None:
 
 async def serve(simulator: Simulator) -> None:
     """
-    Serve until a signal says stop.
+    Serve until SIGINT or SIGTERM.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,5 +1,5 @@
 """
-How many requests a server allows, and what it says to those that it refuses.
+How many requests a server allows, and how it refuses the others.
 """
 
 import math
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-# Statuses of refusals, and what their Retry-After can be.
+# The statuses and the kinds of Retry-After that a refusal can have.
 STATUSES = (429, 420, 503)
 RETRY_AFTER = ("right", "none", "0", "absurd")
 
@@ -17,10 +17,10 @@ ABSURD = 1_000_000
 
 class Limit:
     """
-    Allow *rate* requests a second, *burst* of them at once (by default as many).
+    Allow *rate* requests a second, *burst* of them at once (by default *rate*).
 
-    With *window* it allows *rate* requests in each window of so many seconds instead.
-    *rate* and *burst* can be changed at any time.
+    With *window*, allow *rate* requests in each *window* seconds instead. *rate* and *burst*
+    can be changed at any time.
     """
 
     def __init__(
@@ -40,15 +40,15 @@ class Limit:
         self.retry_after = retry_after
         self._clock = clock
         self._since = clock()
-        # How many there is room for in the bucket, which starts full.
+        # Requests that the bucket has room for; it starts full.
         self._room = math.inf
-        # Which window this is, and how many it has let in.
+        # The number of the present window, and the requests let in during it.
         self._window_number = 0.0
         self._used = 0
 
     def take(self) -> float:
         """
-        Let a request in: return 0, or if there is no room the seconds until there is.
+        Let a request in and return 0; or refuse it, and return the seconds until there is room.
         """
         return self._take_from_bucket() if self.window is None else self._take_in(self.window)
 
@@ -62,11 +62,11 @@ class Limit:
 
     def _take_from_bucket(self) -> float:
         now = self._clock()
-        # Less than one would never let anybody in.
+        # A smaller bucket would never let a request in.
         size = max(1.0, self.rate if self.burst is None else self.burst)
         self._room = min(size, self._room + (now - self._since) * self.rate)
         self._since = now
-        # Whoever waits exactly as long as told must not fail by a rounding error.
+        # A client that waits exactly as long as it was told must not fail by a rounding error.
         if self._room < 1 - 1e-9:
             return (1 - self._room) / self.rate
         self._room -= 1

@@ -1,25 +1,35 @@
 """
-How a `World` looks from outside: the JSON value at each path of the API.
+The JSON value of a `World` at each path of the API.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from .forest import Item
 from .world import World
 
 
-# What the real lists are cut to: https://github.com/HackerNews/API
+# Ids in the real lists at most: https://github.com/HackerNews/API
 LONG_LIST, SHORT_LIST = 500, 200
 
-# Of an item's id, at most.
+# Digits of an item's id at most: int() refuses thousands of them.
 MAX_DIGITS = 20
+
+
+# The posts of each list that shows the newest ones, and how many at most.
+LISTED: dict[str, tuple[Callable[[Item], bool], int]] = {
+    "new": (lambda post: post.get("type") == "story", LONG_LIST),
+    "ask": (lambda post: post.get("title", "").startswith("Ask HN:"), SHORT_LIST),
+    "show": (lambda post: post.get("title", "").startswith("Show HN:"), SHORT_LIST),
+    "job": (lambda post: post.get("type") == "job", SHORT_LIST),
+}
 
 
 def answer(world: World, path: str) -> Any:
     """
     Return the JSON value at *path* ("item/8863", "topstories", ...), or None.
 
-    It is what one of the world's replicas answers, so it can be late.
+    One of the world's replicas answers, so the value can be late.
     """
     world.catch_up()
     kind, _, rest = path.partition("/")
@@ -38,7 +48,6 @@ def view_item(world: World, item_id: str) -> Item | None:
     """
     Return the item with the id that a path names, or None.
     """
-    # Python refuses to make numbers of thousands of digits.
     if not item_id.isdecimal() or len(item_id) > MAX_DIGITS:
         return None
     return world.replicas.view(int(item_id), world.items.get(int(item_id)))
@@ -52,18 +61,10 @@ def list_stories(world: World, name: str) -> list[int] | None:
         return world.top[:LONG_LIST]
     posts = [item for item in world.items.values() if item and "parent" not in item]
     newest = sorted(posts, key=lambda post: -post["id"])
-    match name:
-        case "new":
-            return [post["id"] for post in newest if post.get("type") == "story"][:LONG_LIST]
-        case "best":
-            best = sorted(newest, key=lambda post: -post.get("score", 0))
-            return [post["id"] for post in best][:LONG_LIST]
-        case "ask" | "show":
-            title = f"{name.capitalize()} HN:"
-            return [post["id"] for post in newest if post.get("title", "").startswith(title)][
-                :SHORT_LIST
-            ]
-        case "job":
-            return [post["id"] for post in newest if post.get("type") == "job"][:SHORT_LIST]
-        case _:
-            return None
+    if name == "best":
+        newest.sort(key=lambda post: -post.get("score", 0))
+        return [post["id"] for post in newest][:LONG_LIST]
+    if name not in LISTED:
+        return None
+    is_listed, most = LISTED[name]
+    return [post["id"] for post in newest if is_listed(post)][:most]

@@ -1,5 +1,5 @@
 """
-How large, how old and how lively Hacker News' threads are.
+The sizes, ages and growth of Hacker News' threads.
 """
 
 import math
@@ -22,29 +22,29 @@ SMALL_SHARE = 1 / 3
 # all equally likely, which leaves 1 / (1 + 0.8) = 56% without a reply.
 TOP_LEVEL_SHARE = 0.2
 
-# Of all comments, in a finished thread.
+# Shares of all comments in a finished thread.
 DELETED_SHARE = 0.03
 DEAD_SHARE = 0.03
 
-# Seconds since the posts of a new world were submitted, from and to, and by how many a
-# comment follows its post: most do in the first hours, ever fewer later.
+# Seconds since the posts of a new world were submitted, from and to; and seconds from a post to
+# a comment in the mean: most are written in the first hours, ever fewer later.
 AGES = 1 * 3600, 24 * 3600
 MEAN_DELAY = 3 * 3600
 
-# For each new comment: how often a comment dies, two stories change places, and a new
-# story takes the place of another on the front page.
+# Events for each new comment: a comment dies, two stories change places, a new story takes
+# the place of another on the front page.
 DEATH_RATE = 0.03
 SWAP_RATE = 0.05
 NEW_STORY_RATE = 0.01
 
-# The golden ratio: its multiples fill [0, 1) evenly, however many are taken, so that
-# even thirty stories have the proportions of thousands.
+# The golden ratio, whose multiples fill [0, 1) evenly: thirty stories have the proportions
+# of thousands.
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def draw_sizes(chance: random.Random, stories: int) -> Iterator[tuple[int, int]]:
     """
-    Yield the score and the number of comments of so many stories.
+    Yield the score and the number of comments of each of *stories* stories.
     """
     offset = chance.random()
     for index in range(stories):
@@ -60,7 +60,7 @@ def draw_sizes(chance: random.Random, stories: int) -> Iterator[tuple[int, int]]
 
 def draw_times(chance: random.Random, comments: int, *, now: int) -> Iterator[int]:
     """
-    Yield the time of a post, and in their order those of its comments.
+    Yield the time of a post, then those of its comments, the first first.
     """
     age = chance.uniform(*AGES)
     submitted = now - int(age)

@@ -1,7 +1,7 @@
 """
-Why the API is not one instant: replicas that lag behind, lists that are written later.
+Replicas that lag behind, and lists that are written later, as those of the real API.
 
-A world itself changes at once. What is here makes its answers late: `paths` asks it.
+A world itself changes at once. `paths` asks here for its answers, which can be late.
 """
 
 import random
@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 Item = dict[str, Any]
 
-# What is kept for an item: until when it matters, and what it is.
+# An entry begins with the moment until which it matters.
 Entry = TypeVar("Entry", bound=tuple[Any, ...])
 
-# By how many ids the replica that is behind is behind, at most.
+# Ids by which the late replica's `maxitem` is behind, at most.
 MAX_BEHIND = 3
 
 
@@ -44,30 +44,30 @@ class Replicas:
         self._moment = moment
         self._delays = random.Random(f"{seed} delays")
         self._ages = random.Random(f"{seed} ages")
-        # For each item what it was, and until when.
+        # The former states of each item: until when, and the item.
         self._past: dict[int, list[tuple[float, Item | None]]] = {}
-        # For each parent the comments that it does not list yet, and until when.
+        # The comments that each parent does not list yet: until when, and the comment.
         self._late_kids: dict[int, list[tuple[float, int]]] = {}
-        # For each story the changes to `descendants` that do not show: until, since, by.
+        # The changes of `descendants` that each story does not show yet: until, since, by.
         self._late_counts: dict[int, list[tuple[float, float, int]]] = {}
 
     def remember(self, item_id: int, item: Item | None) -> None:
         """
-        Keep what *item* is until now, for answers that are old; call it before a change.
+        Keep a copy of *item* for old answers; call this before each change.
         """
         if self.lag:
             self._recent(self._past, item_id).append((self._moment(), deepcopy(item)))
 
     def list_late(self, parent: int, kid: int) -> None:
         """
-        Keep *kid* out of what *parent* lists, for a while.
+        Hide *kid* from the `kids` of *parent* for up to *lag* seconds.
         """
         if self.lag:
             self._recent(self._late_kids, parent).append((self._soon(), kid))
 
     def count_late(self, story: int, number: int) -> None:
         """
-        Keep a change by *number* out of a story's `descendants`, for a while.
+        Hide a change by *number* from a story's `descendants` for up to *lag* seconds.
         """
         if self.lag:
             entry = (self._soon(), self._moment(), number)
@@ -109,7 +109,7 @@ class Replicas:
 
     def _recent(self, entries: dict[int, list[Entry]], item_id: int) -> list[Entry]:
         """
-        Return those entries of an item that an answer, however old, can still show.
+        Return the entries of an item that the oldest possible answer still needs.
         """
         oldest = self._moment() - self.lag
         recent = [entry for entry in entries.get(item_id, ()) if entry[0] > oldest]

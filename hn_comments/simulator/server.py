@@ -17,13 +17,13 @@ from .paths import answer
 from .world import World
 
 
-# What can go wrong with an answer, by the names of the --fault option.
+# The ways to spoil an answer, by their names in the --fault option.
 FAULTS = (
     "null", "401", "429", "500", "503", "drop", "hang", "slow", "truncated", "garbage",
     "wrong-id", "cycle",
 )  # fmt: skip
 
-# Seconds that "slow" adds, and that "429" asks to wait.
+# Seconds that the fault "slow" adds, and that "429" asks to wait.
 SLOW, RETRY_AFTER = 1.0, 1
 
 WELCOME = """\
@@ -79,7 +79,7 @@ class Simulator:
         return f"http://{host}:{self.port}/v0"
 
     async def __aenter__(self) -> Self:
-        # handler_cancellation: a client that goes away is no longer in flight.
+        # handler_cancellation, so that the request of a client that leaves is no longer in flight.
         self._runner = web.ServerRunner(
             web.Server(self._handle, handler_cancellation=True), shutdown_timeout=0.1
         )
@@ -98,7 +98,7 @@ class Simulator:
 
     def fail(self, path: str, fault: str, *, times: int | None = None) -> None:
         """
-        Answer requests for *path* ("item/8863") with *fault*, the next *times* or for ever.
+        Spoil answers for *path* ("item/8863") by *fault*, the next *times* or for ever.
         """
         if times is None:
             self._always[path] = fault
@@ -107,7 +107,7 @@ class Simulator:
 
     def recover(self) -> None:
         """
-        Let nothing fail any more that `fail` made fail.
+        Undo all that `fail` did.
         """
         self._failing.clear()
         self._always.clear()
@@ -116,7 +116,7 @@ class Simulator:
         self.requests += 1
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
-        # Asked when a request arrives: what is slow does not come in more seldom.
+        # Asked before the latency, because a limit counts requests as they arrive.
         wait = self.limit.take() if self.limit else 0.0
         try:
             if self.latency:
@@ -179,7 +179,7 @@ class Simulator:
 
 def distort(value: Any, fault: str | None) -> Any:
     """
-    Return *value* as one of the faults that are valid JSON makes it.
+    Return *value* spoilt by a *fault* whose answer is valid JSON.
     """
     if fault == "null":
         return None

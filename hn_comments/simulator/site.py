@@ -1,147 +1,130 @@
 """
-What people do on Hacker News: they submit, reply, delete and moderate.
+The events of Hacker News: people submit, reply, delete and moderate.
+
+`updates` names the items that an event changed, unless it is quiet. The functions are methods of
+`World`.
 """
 
-import random
-from collections.abc import Callable
 from typing import Any
 
-from .clocks import Clocks
-from .forest import Forest, Item, is_live
-from .replicas import Replicas
+from .forest import Item, is_live
 from .texts import draw_words, dress
 
 
-FIRST_ID = 40_000_001
+# A type checker takes this for typing.TYPE_CHECKING: `world` imports this module.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .world import World
 
 
-class Site(Forest):
+def add_story(world: "World", *, score: int, kind: str = "story") -> int:
     """
-    A forest in which something can happen; each method is one such event.
-
-    `updates` names what an event changed, unless the event is quiet.
+    Add a story, or a job, without comments; return its id.
     """
+    prefix = world.chance.choices(("", "Ask HN: ", "Show HN: "), (8, 1, 1))[0]
+    title = prefix + " ".join(draw_words(world.chance, 3, 8)).capitalize()
+    item = new_item(world, kind, score=score, title=title)
+    if not prefix.startswith("Ask"):
+        item["url"] = f"https://example.com/{item['id']}"
+    if kind == "story":
+        item["descendants"] = 0
+        world.threads[item["id"]] = []
+    return item["id"]  # type: ignore[no-any-return]
 
-    def __init__(
-        self,
-        *,
-        seed: int,
-        updates_size: int,
-        clock: Callable[[], float],
-        now: Callable[[], float],
-    ) -> None:
-        self.clocks = Clocks(clock, now)
-        super().__init__(Replicas(self.clocks.moment))
-        # Distinct ids in the order of their last change; a dict is an ordered set.
-        self.updates: dict[int, None] = {}
-        self.updates_size = updates_size
-        self.next_id = FIRST_ID
-        self._random = random.Random(seed)
-        # Of its own: how texts look does not decide which comments there are.
-        self._dress = random.Random(f"{seed} texts")
-        # What the dead and the deleted said, and who.
-        self._buried: dict[int, Item] = {}
 
-    def add_story(self, *, score: int, kind: str = "story") -> int:
-        """
-        Add a story, or a job, without comments; return its id.
-        """
-        prefix = self._random.choices(("", "Ask HN: ", "Show HN: "), (8, 1, 1))[0]
-        title = prefix + " ".join(draw_words(self._random, 3, 8)).capitalize()
-        item = self._new_item(kind, score=score, title=title)
-        if not prefix.startswith("Ask"):
-            item["url"] = f"https://example.com/{item['id']}"
-        if kind == "story":
-            item["descendants"] = 0
-            self.threads[item["id"]] = []
-        return item["id"]  # type: ignore[no-any-return]
+def add_comment(world: "World", parent: int) -> int:
+    """
+    Add a reply to *parent*; return its id.
+    """
+    text = dress(draw_words(world.chance, 5, 80), world.dress)
+    item = new_item(world, "comment", parent=parent, text=text)
+    comment: int = item["id"]
+    # Kids are in order of rank, and a new one can rank anywhere.
+    kids = world.change(parent).setdefault("kids", [])
+    kids.insert(world.chance.randint(0, len(kids)), comment)
+    world.replicas.list_late(parent, comment)
+    world.touch(parent)
+    if (story := world.story_of(comment)) is not None:
+        world.threads[story].append(comment)
+    change_count(world, comment, 1)
+    return comment
 
-    def add_comment(self, parent: int) -> int:
-        """
-        Add a reply to *parent*; return its id.
-        """
-        text = dress(draw_words(self._random, 5, 80), self._dress)
-        item = self._new_item("comment", parent=parent, text=text)
-        comment: int = item["id"]
-        # Kids are in order of rank, and a new one can rank anywhere.
-        kids = self.change(parent).setdefault("kids", [])
-        kids.insert(self._random.randint(0, len(kids)), comment)
-        self.replicas.list_late(parent, comment)
-        self.touch(parent)
-        if (story := self.story_of(comment)) is not None:
-            self.threads[story].append(comment)
-        self._count(comment, 1)
-        return comment
 
-    def delete(self, item_id: int, *, quietly: bool = False) -> None:
-        """
-        Delete a comment, as its author may: nothing but its place remains.
-        """
-        item = self._bury(item_id, quietly=quietly)
-        for field in ("by", "text", "dead"):
-            item.pop(field, None)
-        item["deleted"] = True
+def delete(world: "World", item_id: int, *, quietly: bool = False) -> None:
+    """
+    Delete a comment, as its author may: only its place remains.
+    """
+    item = bury(world, item_id, quietly=quietly)
+    for field in ("by", "text", "dead"):
+        item.pop(field, None)
+    item["deleted"] = True
+    if not quietly:
+        world.touch(item_id)
+
+
+def kill(world: "World", item_id: int, *, quietly: bool = False) -> None:
+    """
+    Kill a comment, as moderators and flags do.
+    """
+    if is_live(world.items[item_id]):
+        item = bury(world, item_id, quietly=quietly)
+        item.update(dead=True, text=world.chance.choice(("[dead]", "[flagged]")))
         if not quietly:
-            self.touch(item_id)
+            world.touch(item_id)
 
-    def kill(self, item_id: int, *, quietly: bool = False) -> None:
-        """
-        Kill a comment, as moderators and flags do.
-        """
-        if is_live(self.items[item_id]):
-            item = self._bury(item_id, quietly=quietly)
-            item.update(dead=True, text=self._random.choice(("[dead]", "[flagged]")))
-            if not quietly:
-                self.touch(item_id)
 
-    def revive(self, item_id: int, *, quietly: bool = False) -> None:
-        """
-        Bring a dead or deleted comment back as it was, as moderators and vouches do.
-        """
-        if is_live(self.items[item_id]):
-            return
-        item = self.change(item_id)
-        item.pop("dead", None)
-        item.pop("deleted", None)
-        item.update(self._buried.pop(item_id, {"by": "revived", "text": "I am back."}))
-        self._count(item_id, 1, quietly=quietly)
-        if not quietly:
-            self.touch(item_id)
+def revive(world: "World", item_id: int, *, quietly: bool = False) -> None:
+    """
+    Bring a dead or deleted comment back as it was, as moderators and vouches do.
+    """
+    if is_live(world.items[item_id]):
+        return
+    item = world.change(item_id)
+    item.pop("dead", None)
+    item.pop("deleted", None)
+    item.update(world.buried.pop(item_id, {"by": "revived", "text": "I am back."}))
+    change_count(world, item_id, 1, quietly=quietly)
+    if not quietly:
+        world.touch(item_id)
 
-    def touch(self, item_id: int) -> None:
-        """
-        Put an item in front of `updates`.
-        """
-        self.updates.pop(item_id, None)
-        self.updates[item_id] = None
-        while len(self.updates) > self.updates_size:
-            del self.updates[next(iter(self.updates))]
 
-    def _count(self, comment: int, number: int, *, quietly: bool = False) -> None:
-        story = self.story_of(comment)
-        if story is not None and self.count(story, number) and not quietly:
-            self.touch(story)
+def touch(world: "World", item_id: int) -> None:
+    """
+    Put an item in front of `updates`.
+    """
+    world.updates.pop(item_id, None)
+    world.updates[item_id] = None
+    while len(world.updates) > world.updates_size:
+        del world.updates[next(iter(world.updates))]
 
-    def _bury(self, item_id: int, *, quietly: bool) -> Item:
-        item = self.change(item_id)
-        if is_live(item):
-            self._buried[item_id] = {key: item[key] for key in ("by", "text") if key in item}
-            self._count(item_id, -1, quietly=quietly)
-        return item
 
-    def _new_item(self, kind: str, **fields: Any) -> Item:
-        item_id = self.next_id
-        self.next_id += 1
-        # Where the wall clock was set back, a reply is still no older than its parent.
-        parent = self.items.get(fields.get("parent", 0)) or {}
-        item = {
-            "by": f"user{self._random.randint(1, 5000)}",
-            "id": item_id,
-            "time": max(self.clocks.time(), parent.get("time", 0)),
-            "type": kind,
-            **fields,
-        }
-        self.replicas.remember(item_id, None)
-        self.items[item_id] = item
-        self.touch(item_id)
-        return item
+def change_count(world: "World", comment: int, number: int, *, quietly: bool = False) -> None:
+    story = world.story_of(comment)
+    if story is not None and world.count(story, number) and not quietly:
+        world.touch(story)
+
+
+def bury(world: "World", item_id: int, *, quietly: bool) -> Item:
+    item = world.change(item_id)
+    if is_live(item):
+        world.buried[item_id] = {key: item[key] for key in ("by", "text") if key in item}
+        change_count(world, item_id, -1, quietly=quietly)
+    return item
+
+
+def new_item(world: "World", kind: str, **fields: Any) -> Item:
+    item_id = world.next_id
+    world.next_id += 1
+    # A reply is not older than its parent, even if the wall clock was set back.
+    parent = world.items.get(fields.get("parent", 0)) or {}
+    item = {
+        "by": f"user{world.chance.randint(1, 5000)}",
+        "id": item_id,
+        "time": max(world.clocks.time(), parent.get("time", 0)),
+        "type": kind,
+        **fields,
+    }
+    world.replicas.remember(item_id, None)
+    world.items[item_id] = item
+    world.touch(item_id)
+    return item

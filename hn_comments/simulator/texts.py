@@ -1,5 +1,5 @@
 """
-What titles and comments say: words at random, in the HTML that Hacker News makes of them.
+Titles and comments of random words, in the HTML that Hacker News would send.
 """
 
 import random
@@ -13,10 +13,10 @@ WORDS = [
     "garden", "type", "system",
 ]  # fmt: skip
 
-# Of all comments: those that are more than words.
+# The share of comments that have markup.
 DRESSED_SHARE = 0.5
 
-# What Hacker News escapes, slashes and quotes included.
+# Hacker News escapes these two as well.
 APOSTROPHE, SLASH = "&#x27;", "&#x2F;"
 
 
@@ -35,7 +35,7 @@ def dress(words: list[str], chance: random.Random) -> str:
     makers = chance.sample((contract, emphasize, link, compare, quote), k=2)
     for spot, make in zip(spots, makers, strict=True):
         dressed[spot] = make(dressed[spot])
-    # Hacker News starts paragraphs and does not end them, and the first needs no start.
+    # Hacker News puts <p> between paragraphs, and no </p>.
     for spot in chance.sample(range(1, len(words)), k=chance.randint(0, 2)):
         dressed[spot] = f"<p>{dressed[spot]}"
     text = " ".join(dressed).replace(" <p>", "<p>")

@@ -2,7 +2,7 @@
 A small Hacker News: stories with comment trees of realistic shapes, which grow.
 
 Everything follows from the seed; only *when* the world grows follows from the clock.
-How it looks from outside is elsewhere, in `paths`.
+`paths` has the API's view of it.
 """
 
 import json
@@ -12,30 +12,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from .proportions import (
-    DEAD_SHARE,
-    DEATH_RATE,
-    DELETED_SHARE,
-    NEW_STORY_RATE,
-    SWAP_RATE,
-    TOP_LEVEL_SHARE,
-    draw_sizes,
-    draw_times,
-)
+from . import forest, growth, site
+from .clocks import Clocks
 from .replicas import Replicas
-from .site import Site
 
+
+# A type checker takes this for typing.TYPE_CHECKING.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .forest import Item
+
+
+FIRST_ID = 40_000_001
 
 # Ids in `updates` at most, as on the real site.
 UPDATES = 40
 
 
-class World(Site):
+class World:
     """
-    A site with a front page, which lives by itself; *rate* is in comments a minute.
+    What there is: the items, the front page, and what `updates` names; *rate* is its growth.
 
-    What it holds is the truth. The API's answers are up to *lag* seconds late, and for
-    `maxitem` come from two replicas if they *flap*; see `Replicas`.
+    It holds the truth. The API's answers are up to *lag* seconds late, and those for `maxitem`
+    come from two replicas if they *flap*; see `Replicas`.
     """
 
     def __init__(
@@ -50,14 +49,31 @@ class World(Site):
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(seed=seed, updates_size=updates_size, clock=clock, now=now)
         self.rate = rate
+        self.clocks = Clocks(clock, now)
+        self.items: dict[int, Item | None] = {}
+        self.next_id = FIRST_ID
         self.top: list[int] = []
-        self._born = clock()
-        self._grown = 0
-        self._populate(stories)
-        self._spread(random.Random(f"{seed} times"))
-        # Only now: what was there from the beginning is no news that could be late.
+        # Every comment id below each story; a new comment chooses its parent among them.
+        self.threads: dict[int, list[int]] = {}
+        # Comments that no parent lists.
+        self.unlisted: set[int] = set()
+        # Distinct ids in the order of their last change; a dict is an ordered set.
+        self.updates: dict[int, None] = {}
+        self.updates_size = updates_size
+        # Texts and authors of the dead and deleted, for `revive`.
+        self.buried: dict[int, Item] = {}
+        self.chance = random.Random(seed)
+        # A second source, so that the markup of texts does not change which comments there are.
+        self.dress = random.Random(f"{seed} texts")
+        # Comments a minute that were due since then, and are there.
+        self.born = clock()
+        self.grown = 0
+        # The views of the items that the API gives, which can be late.
+        self.replicas = Replicas(self.clocks.moment)
+        growth.populate(self, stories)
+        growth.spread(self, random.Random(f"{seed} times"))
+        # New ones: the first items are old, so that nothing of them is late.
         self.replicas = Replicas(self.clocks.moment, lag=lag, flap=flap, seed=seed)
 
     @classmethod
@@ -66,7 +82,7 @@ class World(Site):
         Return the world recorded in a file: `{"top": [ids], "items": {id: item}}`.
 
         Raises:
-            OSError, ValueError: if there is no such file, or something else in it.
+            OSError, ValueError: if there is no such file, or it has another form.
         """
         data = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(data, dict) or not {"top", "items"} <= data.keys():
@@ -80,78 +96,24 @@ class World(Site):
         world.next_id = max(world.items, default=0) + 1
         return world
 
-    def catch_up(self) -> None:
-        """
-        Let happen what should have happened by now, each event when it was due.
-        """
-        age = self.clocks.moment() - self._born
-        due = int(age * self.rate / 60)
-        while self._grown < due:
-            self._grown += 1
-            self.clocks.ago = age - self._grown * 60 / self.rate
-            self.grow()
-        self.clocks.ago = 0.0
+    # What there is.
+    walk = forest.walk
+    root = forest.root
+    story_of = forest.story_of
+    move = forest.move
+    remove = forest.remove
+    change = forest.change
+    count = forest.count
 
-    def grow(self) -> None:
-        """
-        Add one comment somewhere on the front page, and sometimes let something else happen.
-        """
-        if not self.top:
-            return
-        chance = self._random.random
-        # The higher on the page, the more is written.
-        rank = int(len(self.top) * chance() ** 1.5)
-        story = self.top[rank]
-        if story in self.threads:
-            self.add_reply(story)
-            if chance() < DEATH_RATE:
-                (self.kill if chance() < 1 / 2 else self.delete)(
-                    self._random.choice(self.threads[story])
-                )
-        if chance() < SWAP_RATE and rank:
-            self.top[rank - 1], self.top[rank] = self.top[rank], self.top[rank - 1]
-        if chance() < NEW_STORY_RATE:
-            self.top[rank] = self.add_story(score=1)
+    # What people do.
+    add_story = site.add_story
+    add_comment = site.add_comment
+    delete = site.delete
+    kill = site.kill
+    revive = site.revive
+    touch = site.touch
 
-    def add_reply(self, story: int) -> int:
-        """
-        Add a comment where the proportions of real threads want it; return its id.
-        """
-        thread = self.threads[story]
-        top_level = not thread or self._random.random() < TOP_LEVEL_SHARE
-        return self.add_comment(story if top_level else self._random.choice(thread))
-
-    def _populate(self, stories: int) -> None:
-        """
-        Add finished threads, their comments in a random order as if written at once.
-        """
-        replies: list[int] = []
-        for score, comments in draw_sizes(self._random, stories):
-            story = self.add_story(score=score)
-            self.top.append(story)
-            replies += [story] * comments
-        self._random.shuffle(self.top)
-        for position in range(20, stories, 30):
-            self.top[position] = self.add_story(score=1, kind="job")
-
-        self._random.shuffle(replies)
-        for story in replies:
-            comment = self.add_reply(story)
-            chance = self._random.random()
-            if chance < DELETED_SHARE:
-                self.delete(comment)
-            elif chance < DELETED_SHARE + DEAD_SHARE:
-                self.kill(comment)
-
-    def _spread(self, chance: random.Random) -> None:
-        """
-        Let all that is there have been written over the past hours.
-        """
-        now = self.clocks.time()
-        for post_id in [post for post in self.items if self.root(post) == post]:
-            # A reply has a larger id than its parent, so it gets no earlier time.
-            written = [post_id, *self.threads.get(post_id, [])]
-            for item_id, when in zip(
-                written, draw_times(chance, len(written) - 1, now=now), strict=True
-            ):
-                self.change(item_id)["time"] = when
+    # What happens by itself.
+    catch_up = growth.catch_up
+    grow = growth.grow
+    add_reply = growth.add_reply

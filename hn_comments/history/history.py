@@ -1,0 +1,310 @@
+"""
+The history file, for the event loop: what each poll found, and the memory between runs.
+
+SQLite is talked to in one thread of its own, so nothing here blocks the loop. A poll is in the
+file before it is reported, and noted there as told after its lines were written.
+
+Trouble with a file that could be opened ends nothing: polls go on, what was not written is
+kept, and a later poll writes it all.
+"""
+
+import asyncio
+import functools
+import sys
+from collections import deque
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ..errors import HistoryError
+from ..events import Event, HistoryMoved, NotTold, PollsLost, Troubles
+from ..memory import Memory
+from ..models import Crossing, Notice, PollReport
+from .database import DATABASE_ERRORS, explain, is_busy, rename
+from .store import FileMovedError, Store
+
+
+T = TypeVar("T")
+
+# Reports that wait for a file that cannot be written, or for their reader: an hour and a half
+# of polls every five seconds. Then the oldest are given up.
+MAX_WAITING = 1000
+
+# Seconds that a poll waits for another process that writes, once; its transactions take
+# milliseconds, and only the first one of a large memory, or a slow disk, takes longer. At the
+# end of the program the wait is short.
+PATIENCE, PATIENCE_AT_THE_END = 5.0, 0.5
+
+# Seconds between two tries while another process writes.
+TRY_AGAIN = 0.05
+
+
+class History:
+    """
+    The file *path*, of the API at *api_url*. Use it as an asynchronous context manager.
+
+    *told* returns the number of the last poll whose lines have reached their reader; by default
+    all do. *thresholds* are those of this run, *audiences* ("reader", "receivers") who is to be
+    told of new comments.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        troubles: Troubles | None = None,
+        *,
+        api_url: str = "",
+        told: Callable[[], int] = lambda: sys.maxsize,
+        thresholds: Sequence[str] = (),
+        audiences: Sequence[str] = ("reader",),
+    ) -> None:
+        self.path = path
+        self.api_url = api_url
+        self.troubles = troubles or Troubles()
+        self.told = told
+        self.thresholds = thresholds
+        self.audiences = audiences
+        self._store: Store | None = None
+        self._memory: Memory | None = None
+        # What is not in the file, how much was given up, and what may not be told yet.
+        self._waiting: deque[PollReport] = deque(maxlen=MAX_WAITING)
+        self._lost = 0
+        self._untold: deque[PollReport] = deque(maxlen=MAX_WAITING)
+        # Notices that were taken, and thresholds that are new to the file.
+        self._sent: list[Notice] = []
+        self._added: set[str] = set()
+        # Whether somebody cannot wait for another process that writes.
+        self._hurried = False
+        # Polls that remember nothing overlap.
+        self._turn = asyncio.Lock()
+        # One thread: SQLite connections dislike others, and one write waits for another.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
+
+    async def __aenter__(self) -> Self:
+        """
+        Open the file.
+
+        Raises:
+            HistoryError: if it cannot be used.
+        """
+        try:
+            error = await self._uncut(self._retry(self._open, PATIENCE))
+            if error is not None:
+                raise error
+            count, seconds = await self._uncut(self._call(self._opened.failures))
+            if count:
+                self.troubles.resume("polls", count=count, seconds=seconds)
+            await self._uncut(self._add_thresholds())
+        finally:
+            if self._store is None:
+                self._thread.shutdown(wait=False)
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        _exc: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        await self._uncut(self._close())
+
+    async def _add_thresholds(self) -> None:
+        async def add() -> None:
+            for above in await self._call(self._opened.add_thresholds, self.thresholds):
+                self._added.add(above.threshold)
+                self.troubles.tell(above)
+
+        error = await self._retry(add, PATIENCE)
+        if error is not None:
+            raise explain(self.path, error) from error
+
+    async def _close(self) -> None:
+        try:
+            self._hurried = False
+            if self._waiting or self._sent or self._just_told():
+                await self._write(PATIENCE_AT_THE_END)
+            self._tell_what_is_lacking()
+        finally:
+            if self._store is not None:
+                await self._call(self._store.close)
+            self._thread.shutdown(wait=False)
+
+    async def recall(
+        self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
+    ) -> None:
+        """
+        Put into *memory* what the file knows of the posts *ids* and, with *trees*, theirs.
+        """
+        memory.crossings.added |= self._added
+        self._added.clear()
+        if (store := self._store) is not None:
+            await self._uncut(
+                self._call(lambda: store.recall(memory, ids, trees=trees, follow=follow))
+            )
+
+    async def set_aside(self) -> str | None:
+        """
+        Give the file another name, since it is about another world, and return that.
+
+        Raises:
+            HistoryError: if that cannot be done.
+        """
+        return await self._uncut(self._set_aside())
+
+    async def _set_aside(self) -> str | None:
+        async with self._turn:
+            store, self._store, self._memory = self._store, None, None
+            self._waiting.clear()
+            self._untold.clear()
+            if store is None:
+                return None
+            await self._call(store.close)
+            return await self._call(rename, self.path)
+
+    async def save(self, report: PollReport, memory: Memory | None) -> Collection[Crossing]:
+        """
+        Write a poll and what *memory* learned; return when that is in the file.
+
+        Where it cannot be written there is a warning, and a later poll writes it all. What is
+        returned are the crossings that another process has noted before: it tells them.
+        """
+        return await self._uncut(self._save(report, memory))
+
+    def note_sent(self, notice: Notice) -> None:
+        """
+        Have the next save, or the end, note that a receiver took a notice.
+        """
+        self._sent.append(notice)
+
+    async def _save(self, report: PollReport, memory: Memory | None) -> Collection[Crossing]:
+        self._memory = memory
+        self._lost += len(self._waiting) == MAX_WAITING
+        self._waiting.append(report)
+        self._untold.append(report)
+        # A file that is busy for long delays one poll, and not each.
+        written = await self._write(0.0 if self.troubles.count("history", self.path) else PATIENCE)
+        if isinstance(written, Exception):
+            self.troubles.note("history", str(written), subject=self.path)
+            return ()
+        self.troubles.end("history", self.path)
+        if self._lost:
+            self.troubles.tell(PollsLost(path=self.path, polls=self._lost))
+            self._lost = 0
+        return written
+
+    async def _write(self, patience: float) -> list[Crossing] | Exception:
+        """
+        Write all that waits, trying for so many seconds; return why that failed, if it did.
+        """
+        known: list[Crossing] = []
+        async with self._turn:
+            waiting, told, sent = [*self._waiting], self._just_told(), [*self._sent]
+
+            async def write() -> None:
+                if self._store is None:
+                    await self._open()
+                save = functools.partial(self._opened.save, sent=sent)
+                known.extend(await self._call(save, waiting, told, self._memory))
+
+            error = await self._retry(write, patience)
+            if isinstance(error, FileMovedError):
+                await self._leave_moved_file()
+                error = await self._retry(write, patience)
+            if error is not None:
+                return error
+            del self._sent[: len(sent)]
+            self._waiting = without(self._waiting, waiting)
+            self._untold = without(self._untold, told)
+        return known
+
+    async def _retry(self, work: Callable[[], Any], patience: float) -> Exception | None:
+        """
+        Do *work* until the file is not busy, for so many seconds; return why it failed, if so.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience
+        while True:
+            try:
+                await work()
+            except (*DATABASE_ERRORS, HistoryError, FileMovedError) as exc:
+                if not is_busy(exc) or self._hurried or loop.time() >= end:
+                    return exc
+            else:
+                return None
+            await asyncio.sleep(TRY_AGAIN)
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def tell(event: Event) -> None:
+            loop.call_soon_threadsafe(self.troubles.tell, event)
+
+        # What the memory knows is newer than what any other file has.
+        recalled = self._memory is not None
+        self._store = await self._call(
+            lambda: Store(
+                self.path, self.api_url, tell, is_recalled=recalled, audiences=self.audiences
+            )
+        )
+
+    async def _leave_moved_file(self) -> None:
+        """
+        Close the file that is not at its path any more; the next write opens what is there.
+        """
+        store, self._store = self._opened, None
+        await self._call(store.close)
+        if self._memory is not None:
+            self._memory.mark_unsaved()
+        self.troubles.tell(HistoryMoved(path=self.path))
+
+    def _just_told(self) -> list[PollReport]:
+        upto = self.told()
+        return [report for report in self._untold if report.poll <= upto]
+
+    def _tell_what_is_lacking(self) -> None:
+        if self._waiting or self._lost:
+            polls = len(self._waiting) + self._lost
+            self.troubles.tell(PollsLost(path=self.path, polls=polls))
+        news = [report.news for report in self._untold]
+        if any(news):
+            self.troubles.tell(NotTold(path=self.path, news=sum(news)))
+
+    @property
+    def _opened(self) -> Store:
+        if self._store is None:
+            raise RuntimeError("History must be entered with `async with` before it is used")
+        return self._store
+
+    async def _call(self, function: Callable[..., T], *args: Any) -> T:
+        """
+        Return what *function* returns, called in the thread.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+    async def _uncut(self, work: Coroutine[Any, Any, T]) -> T:
+        """
+        Return what *work* returns; being cancelled meanwhile does not cut it short.
+
+        Whoever holds the memory's turn holds it until the thread is done with the memory, and
+        what is in the file is known to be there. The cancellation is raised then. Only the wait
+        for another process ends at once.
+        """
+        task = asyncio.create_task(work)
+        interruption: asyncio.CancelledError | None = None
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as exc:
+                interruption, self._hurried = exc, True
+        if interruption is not None:
+            task.exception()  # or it would be reported as never retrieved
+            raise interruption
+        return task.result()
+
+
+def without(reports: Collection[PollReport], done: Collection[PollReport]) -> deque[PollReport]:
+    """
+    Return *reports* but for those that are done.
+    """
+    return deque((report for report in reports if report not in done), MAX_WAITING)

@@ -1,0 +1,36 @@
+"""
+The memory's clock: it never goes back while the program runs, whoever sets the machine's.
+"""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """
+    Seconds since 1970 that never go back when called; `wall` is what the machine says.
+    """
+
+    def __call__(self) -> float: ...
+
+    def wall(self) -> float: ...
+
+
+class SteadyClock:
+    """
+    The clock of a run: right when it starts, and then as steady as the machine can be.
+    """
+
+    def __init__(self) -> None:
+        # It goes on while the machine sleeps, where there is such a clock.
+        self._source = getattr(time, "CLOCK_BOOTTIME", None)
+        self._offset = time.time() - self._read()
+
+    def __call__(self) -> float:
+        return self._offset + self._read()
+
+    def wall(self) -> float:
+        return time.time()
+
+    def _read(self) -> float:
+        return time.monotonic() if self._source is None else time.clock_gettime(self._source)

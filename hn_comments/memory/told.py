@@ -1,0 +1,73 @@
+"""
+What was last told of each post: which count, and whether it was exact.
+
+`new` is counted from there, and a post whose line is left out is not told by that.
+"""
+
+from dataclasses import dataclass, replace
+
+from ..models import PostReport, Status
+from ..settings import Settings
+
+
+# Posts that are remembered at least: many times what a front page shows in a day.
+MAX_TOLD = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    The last exact count that was told, if one was, and the *status* of the last line.
+    """
+
+    comments: int | None
+    status: Status
+
+
+@dataclass(slots=True)
+class Untold:
+    """
+    A new comment of a *story* that an earlier run did not tell the reader, or the receivers.
+    """
+
+    story: int
+    reader: bool = False
+    receivers: bool = False
+
+
+class ToldPosts(dict[int, Told]):
+    """
+    What was last told, by the ids of the posts.
+    """
+
+    def judge(self, story: PostReport, settings: Settings) -> PostReport:
+        """
+        Return *story* with what is new since it was told, and whether that is to be told now.
+        """
+        told, comments = self.get(story.id), story.exact_comments
+        if comments is not None and told is not None and told.comments is not None:
+            story = replace(story, new=comments - told.comments)
+        return replace(story, shown=self._is_news(story, settings))
+
+    def _is_news(self, story: PostReport, settings: Settings) -> bool:
+        if not settings.leaves_out:
+            return True
+        told = self.get(story.id)
+        if story.exact_comments is None:
+            # A count that stays inexact is said once.
+            return told is None or told.status != story.status
+        new = story.exact_comments if story.new is None else story.new
+        if settings.min_new:
+            return new >= settings.min_new
+        return new != 0 or story.new is None
+
+    def note(self, story: PostReport, *, least: int = 0) -> None:
+        """
+        Note that *story* is told, and keep that of at least so many posts.
+        """
+        told, comments = self.pop(story.id, None), story.exact_comments
+        if comments is None and told is not None:
+            comments = told.comments
+        self[story.id] = Told(comments, story.status)
+        while len(self) > max(MAX_TOLD, least):
+            del self[next(iter(self))]

@@ -1,0 +1,13 @@
+"""
+Tell people when something happens: thresholds that are reached, new comments, and a heartbeat.
+
+All of it is fire and forget: no poll waits for it. `notifier` and `heartbeat` start tasks in the
+`background`; `receivers` send a `message`.
+"""
+
+from .notices import Notices
+from .receivers import Receiver, make_receivers
+from .taken import NotTaken
+
+
+__all__ = ["NotTaken", "Notices", "Receiver", "make_receivers"]

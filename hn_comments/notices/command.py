@@ -1,0 +1,117 @@
+"""
+A program that is run for each notice, without a shell.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sys
+
+from ..errors import BadReceiver
+from ..models import Notice
+from .message import facts, word
+from .taken import PATIENCE, NotTaken
+
+
+# Seconds that a program has to end after SIGTERM.
+GRACE = 2.0
+
+# Characters of one variable at most: an environment has room for some 100 kB in all.
+MAX_VARIABLE = 30_000
+
+
+class Command:
+    """
+    A program that is run for each notice, without a shell.
+
+    It gets the message in HN_TITLE and HN_BODY, the first post in HN_STORY, HN_COMMENTS, HN_LINK
+    and HN_THRESHOLD, and all facts as JSON on its standard input, which it need not read.
+
+    Raises:
+        BadReceiver: if the command line is no command.
+    """
+
+    def __init__(self, command: str) -> None:
+        try:
+            self._words = shlex.split(command)
+        except ValueError as exc:
+            raise BadReceiver(f"the command {command!r} has {str(exc).lower()}") from exc
+        self.name = self._words[0]
+
+    async def send(self, notice: Notice) -> None:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._words,
+                stdin=asyncio.subprocess.PIPE,
+                # What it prints is for people, and not for who reads our results.
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={**os.environ, **environment(notice)},
+                # A group of its own, so that all that it starts can be ended.
+                start_new_session=True,
+            )
+        except OSError as exc:
+            raise NotTaken(f"cannot be run: {exc.strerror}") from exc
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await feed(process, json.dumps(facts(notice)).encode())
+                code = await process.wait()
+        except TimeoutError as exc:
+            raise NotTaken(f"did not end within {PATIENCE:g} seconds") from exc
+        finally:
+            await end(process)
+        if code:
+            raise NotTaken(f"exit code {code}")
+
+
+async def feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+    """
+    Write *data* to a program, which may not read it.
+    """
+    if process.stdin is None:
+        return
+    with contextlib.suppress(ConnectionError):
+        process.stdin.write(data)
+        process.stdin.close()
+        # Not drain(): one that does not read does not have to.
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """
+    End a program and all that it started, if it has not ended by itself.
+    """
+    if process.returncode is not None:
+        return
+    for name in ("SIGTERM", "SIGKILL"):
+        with contextlib.suppress(ProcessLookupError):
+            if sys.platform == "win32":
+                process.terminate()
+            else:
+                os.killpg(process.pid, getattr(signal, name))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await process.wait()
+                return
+
+
+def environment(notice: Notice) -> dict[str, str]:
+    """
+    Return what a command finds in its environment.
+    """
+    message = word(notice)
+    found = {"HN_TITLE": message.title, "HN_BODY": message.body}
+    if notice.crossings:
+        first = notice.crossings[0]
+        found |= {
+            "HN_STORY": str(first.story),
+            "HN_COMMENTS": str(first.comments),
+            "HN_LINK": first.link,
+            "HN_THRESHOLD": first.threshold,
+        }
+    elif notice.comments:
+        comment = notice.comments[0]
+        found |= {"HN_STORY": str(comment.story), "HN_LINK": comment.link}
+    return {key: value.replace("\0", "")[:MAX_VARIABLE] for key, value in found.items()}

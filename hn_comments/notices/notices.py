@@ -1,0 +1,71 @@
+"""
+What is done with a notice, and with the end of a poll: nothing, or what the settings ask for.
+"""
+
+from collections.abc import Callable
+from typing import Self
+
+from ..events import TaskFailed, Troubles
+from ..models import Notice
+from ..settings import Settings
+from .background import Background
+from .heartbeat import Heartbeat
+from .notifier import Notifier
+from .receivers import make_receivers
+
+
+# Seconds that notices on their way have at the end of the program.
+DRAIN = 10.0
+
+
+class Notices:
+    """
+    Tells notices as events, and to receivers where there are some; and how polls end.
+
+    *taken* is called with a notice when the first receiver has taken it. Use it with `async with`:
+    at the end, what is on its way has some seconds.
+
+    Raises:
+        BadReceiver: if a receiver cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        troubles: Troubles,
+        taken: Callable[[Notice], object] | None = None,
+    ) -> None:
+        self.troubles = troubles
+        self.taken = taken or (lambda _: None)
+        self.background = Background(self._tell_failure)
+        self.notifier = Notifier(
+            make_receivers(settings), self.background, troubles, taken=self.taken
+        )
+        self.heartbeat = None
+        if settings.heartbeat is not None:
+            self.heartbeat = Heartbeat(settings.heartbeat, self.background, troubles)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.notifier.hurry()
+        await self.background.drain(DRAIN)
+
+    def tell(self, notice: Notice) -> None:
+        """
+        Tell a notice; new comments are one only where there are receivers.
+        """
+        if notice.crossings or (notice.comments and self.notifier.has_receivers):
+            self.troubles.tell(notice)
+            self.notifier.tell(notice)
+
+    def beat(self, *, succeeded: bool) -> None:
+        """
+        Tell that a poll has ended.
+        """
+        if self.heartbeat is not None:
+            self.heartbeat.beat(succeeded=succeeded)
+
+    def _tell_failure(self, task: str, exc: BaseException) -> None:
+        self.troubles.tell(TaskFailed(task=task, reason=str(exc) or repr(exc)))

@@ -1,0 +1,168 @@
+"""
+Who is told: addresses of services that Apprise knows, or a command.
+
+None of them shows a password: neither in its name nor in the reason why it took no message.
+"""
+
+import asyncio
+import logging
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from ..errors import BadReceiver
+from ..models import Notice
+from ..settings import Settings
+from ..tasks import in_thread
+from .command import Command
+from .message import Message, word
+from .taken import PATIENCE, NotTaken
+
+
+# Characters of a password's or a token's name in an address that are too common to be hidden.
+MIN_SECRET = 4
+
+
+class Receiver(Protocol):
+    """
+    One who is told; *name* shows no password.
+    """
+
+    name: str
+
+    async def send(self, notice: Notice) -> None:
+        """
+        Send a notice, within `PATIENCE`.
+
+        Raises:
+            NotTaken: if it was not taken.
+        """
+
+
+class Address:
+    """
+    An address of one of the services that Apprise knows: mail, chat, push, desktop, webhook.
+
+    Apprise (https://github.com/caronc/apprise, BSD-2) is imported with the first one: it takes a
+    quarter of a second.
+
+    Raises:
+        BadReceiver: if Apprise does not know such an address, or is not there.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            import apprise
+        except ImportError as exc:
+            problem = "sending notices needs Apprise: pip install 'hn-comments[notify]'"
+            raise BadReceiver(problem) from exc
+        # It logs what it does, with addresses; the reasons are taken from its results.
+        logging.getLogger("apprise").propagate = False
+        self.name = mask(url)
+        self._url = url
+        self._apprise = apprise.Apprise()
+        with warnings.catch_warnings():
+            # It asks for modules that newer versions of Python do not have.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            known = self._apprise.add(url)
+        if not known:
+            raise BadReceiver(f"Apprise cannot use the address {self.name}")
+        # A chat that takes 2,000 characters would refuse a longer message again and again. Apprise
+        # could send it in pieces, but waits for seconds between them. Mail has no such limit.
+        limits = {service.body_maxlen for service in self._apprise}
+        self._room = min(limits - {apprise.NotifyBase.body_maxlen}, default=sys.maxsize)
+
+    async def send(self, notice: Notice) -> None:
+        message = word(notice, room=self._room)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                problem = await in_thread(lambda: self._send(message), name=f"to {self.name}")
+        except TimeoutError as exc:
+            raise NotTaken(f"no answer within {PATIENCE:g} seconds") from exc
+        if problem is not None:
+            raise NotTaken(problem)
+
+    def _send(self, message: Message) -> str | None:
+        said: list[str] = []
+        result = self._apprise.notify(
+            message.body,
+            message.title,
+            body_format="text",
+            timeout=PATIENCE,
+            log_callback=lambda entry, _: said.append(str(entry.message)),
+            log_level=logging.WARNING,
+        )
+        if result:
+            return None
+        return self._hide(said[0] if said else "it was not taken")
+
+    def _hide(self, text: str) -> str:
+        """
+        Return *text* without what may be a secret in the address.
+        """
+        parts = urlsplit(self._url)
+        for secret in sorted(secrets_of(self._url), key=len, reverse=True):
+            if secret != parts.hostname:
+                text = text.replace(secret, "...")
+        return text
+
+
+def make_receivers(settings: Settings) -> list[Receiver]:
+    """
+    Return the receivers that the settings name.
+
+    Raises:
+        BadReceiver: if one cannot be used.
+    """
+    receivers: list[Receiver] = [Address(url) for url in settings.notify]
+    if settings.notify_command is not None:
+        receivers.append(Command(settings.notify_command))
+    number(receivers)
+    return receivers
+
+
+def number(receivers: Iterable[Receiver]) -> None:
+    """
+    Give receivers of one name a number: nobody could tell their failures apart.
+    """
+    alike = Counter(receiver.name for receiver in receivers)
+    numbers: Counter[str] = Counter()
+    for receiver in receivers:
+        if alike[name := receiver.name] > 1:
+            numbers[name] += 1
+            receiver.name = f"{name} ({numbers[name]})"
+
+
+def secrets_of(url: str) -> Iterable[str]:
+    """
+    Yield the parts of an address that may be passwords or tokens.
+    """
+    part = ""
+    for char in url.partition("://")[2]:
+        if char in "/:@?&=#,;":
+            if len(part) >= MIN_SECRET:
+                yield part
+            part = ""
+        else:
+            part += char
+    if len(part) >= MIN_SECRET:
+        yield part
+
+
+def mask(url: str) -> str:
+    """
+    Return as much of an address as anybody may see: the scheme, and the host if it is one.
+    """
+    scheme = url.partition("://")[0]
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return f"{scheme}://..."
+    # A host without a dot may be a token.
+    if "." not in host and host != "localhost":
+        return f"{scheme}://..."
+    return f"{scheme}://{host}{f':{port}' if port else ''}/..."

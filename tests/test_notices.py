@@ -1,0 +1,478 @@
+"""Notices: what is told, to whom, and that nobody else waits for it."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiosmtpd.controller import Controller
+
+from hn_comments import Crossing, Notice, PollReport, Settings, Trouble, watch
+from hn_comments.command.trial import SAMPLE
+from hn_comments.events import Troubles
+from hn_comments.memory import Crossings
+from hn_comments.notices import Notices, NotTaken, make_receivers
+from hn_comments.notices.background import MAX_TASKS, Background
+from hn_comments.notices.message import word
+from hn_comments.notices.notifier import merge
+from hn_comments.notices.receivers import mask
+from hn_comments.settings import BadSetting
+from hn_comments.simulator import Simulator
+
+from .reports import BORN, comment, post
+from .support import DEADLINE, MS, Ear, eventually, front_page
+
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such programs")
+
+
+class Hook:
+    """A webhook that keeps what it is told, and fails as long as *status* is not 200."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.answering = asyncio.Event()
+        self.answering.set()
+        self.told: list[dict[str, Any]] = []
+        self.asked: list[str] = []
+        self.tries = 0
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.tries += 1
+        self.asked.append(request.path)
+        await self.answering.wait()
+        if self.status == 200 and request.method == "POST":
+            text = await request.text()
+            self.told.append(json.loads(text) if text.startswith("{") else {"message": text})
+        return web.Response(status=self.status)
+
+    @property
+    def titles(self) -> list[str]:
+        return [told["title"] for told in self.told]
+
+
+@asynccontextmanager
+async def serve(hook: Hook) -> AsyncIterator[str]:
+    """Give the address of a webhook, without its scheme."""
+    runner = web.ServerRunner(web.Server(hook.handle), shutdown_timeout=0)  # type: ignore[arg-type]
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        hook.answering.set()
+        await runner.cleanup()
+
+
+async def collect(settings: Settings, ear: Ear | None = None) -> list[PollReport]:
+    return [report async for report in watch(settings, on_event=ear or Ear())]
+
+
+def notice(*crossings: Crossing, **fields: Any) -> Notice:
+
+    return Notice(
+        time=datetime.fromtimestamp(BORN, UTC), crossings=crossings or (SAMPLE,), **fields
+    )
+
+
+# What is told.
+
+
+async def test_post_that_reaches_a_threshold_is_told_once() -> None:
+    """Also where it was above when it was first seen; all of one poll in one message."""
+    hook, world = Hook(), front_page(30, 25, 3)
+    async with serve(hook) as address, Simulator(world) as simulator:
+        settings = Settings(
+            api_url=simulator.url, notify=(f"json://{address}",), threshold=("10", "28"), polls=3,
+            period=50 * MS,
+        )  # fmt: skip
+        reports = await collect(settings)
+
+    assert len(hook.told) == 1
+    body = hook.told[0]["message"]
+    assert body.count("https://news.ycombinator.com/item?id=") == 2
+    assert body.count("30 comments, 30 in the last hour (thresholds 10, 28)") == 1
+    assert body.count("(threshold 10)") == 1
+    assert hook.titles == ["Hacker News: 2 discussions grow"]
+    assert [len(report.crossings) for report in reports] == [3, 0, 0]
+
+
+async def test_growth_in_an_hour_is_told_again_after_it_fell() -> None:
+    """Below half of it, that is."""
+    told = Notices(Settings(), Troubles(ear := Ear()))
+    crossings, found = Crossings(), []
+    for last_hour in (5, 60, 40, 61, 29, 70):
+        story = post(1, last_hour=last_hour)
+        found.append([*crossings.judge([story], ["60/h"], known=())])
+        for crossing in found[-1]:
+            told.tell(notice(crossing))
+
+    assert [len(crossed) for crossed in found] == [0, 1, 0, 0, 0, 1]
+    assert len(ear.sentences()) == 2
+    assert ear.sentences()[0].startswith("Post 1 has reached 60 comments in an hour: 30, 60 of ")
+
+
+async def test_new_comments_are_a_notice_too() -> None:
+    """Author, first lines and link, of all that one poll found; none in the first poll."""
+    hook, world = Hook(), front_page(5)
+    async with serve(hook) as address, Simulator(world) as simulator:
+        settings = Settings(
+            api_url=simulator.url, notify=(f"json://{address}",), comments=True, period=100 * MS
+        )
+        reports = []
+        async for report in watch(settings):
+            reports.append(report)
+            if len(reports) == 1:
+                new = [world.add_comment(world.top[0]) for _ in range(2)]
+            if hook.told:
+                break
+
+    assert hook.titles == ["Hacker News: 2 new comments"]
+    for item_id in new:
+        item = world.items[item_id] or {}
+        assert f"{item['by']} on " in hook.told[0]["message"]
+        assert f"item?id={item_id}" in hook.told[0]["message"]
+
+
+def test_message_has_what_a_phone_can_show() -> None:
+    """Long comments are cut, and of many only the last ones are told."""
+    long = comment(7, "one<p>two<p>three<p>four<p>five")
+    many = notice(SAMPLE, comments=(*[comment(number, "x") for number in range(40)], long))
+
+    message = word(many)
+
+    assert message.title == "Hacker News: 1 discussion grows, 41 new comments"
+    assert "The last 20 of 41 new comments:" in message.body
+    assert "one\ntwo\nthree\nfour\n...\nhttps://" in message.body
+    assert "five" not in message.body
+
+
+async def test_message_is_no_longer_than_its_service_takes() -> None:
+    """It would be refused again and again: ntfy takes 7,800 characters."""
+    hook = Hook()
+    async with serve(hook) as address:
+        (receiver,) = make_receivers(Settings(notify=(f"ntfy://{address}/topic",)))
+        await receiver.send(notice(*[replace(SAMPLE, story=number) for number in range(300)]))
+
+    (told,) = hook.told
+    assert 7500 < len(told["message"]) <= 7800
+    shown = told["message"].count("12 in the last hour")
+    assert told["message"].endswith(f"\n\nand {300 - shown} more")
+
+
+def test_titles_are_decoded_and_cleaned() -> None:
+    """They are HTML, and anybody's."""
+    odd = replace(SAMPLE, title="A &lt;canvas&gt;\x1b[2J\n &amp; more")
+
+    assert word(notice(odd)).title.endswith(": A <canvas>[2J & more")
+
+
+# Who is told.
+
+
+async def test_failing_receiver_delays_nobody_and_gets_all_when_it_is_well() -> None:
+    """Its failure is said once, its recovery too; what it missed comes in one message."""
+    good, bad, ear = Hook(), Hook(), Ear()
+    bad.status = 500
+    async with serve(good) as first, serve(bad) as second:
+        settings = Settings(notify=(f"json://{first}", f"json://{second}"))
+        async with Notices(settings, Troubles(ear)) as notices:
+            notices.tell(notice())
+            await eventually(lambda: len(good.told) == 1 and bad.tries >= 2)
+            notices.tell(notice(replace(SAMPLE, story=1)))
+            notices.tell(notice(replace(SAMPLE, story=2)))
+            await eventually(lambda: len(good.told) >= 2)
+            bad.status = 200
+            await eventually(lambda: bad.told)
+
+    assert sum(told["message"].count("item?id=") for told in good.told) == 3
+    assert [told["message"].count("item?id=") for told in bad.told] == [3]
+    began, ended = (said for said in ear.sentences() if not said.startswith("Post "))
+    assert began.startswith(f"Cannot tell json://{second}/...: ")
+    assert ended.startswith(f"json://{second}/... takes notices again, after ")
+
+
+async def test_receivers_at_one_address_are_told_apart() -> None:
+    """One that takes all is no recovery of the other, which fails."""
+    good, bad, ear = Hook(), Hook(), Ear()
+    bad.status = 500
+
+    async def handle(request: web.Request) -> web.Response:
+        return await (good if request.path == "/good" else bad).handle(request)
+
+    both = Hook()
+    both.handle = handle  # type: ignore[method-assign]
+    async with serve(both) as address:
+        settings = Settings(notify=(f"json://{address}/bad", f"json://{address}/good"))
+        async with Notices(settings, Troubles(ear)) as notices:
+            notices.tell(notice())
+            await eventually(lambda: good.told and bad.tries)
+            notices.tell(notice())
+            await eventually(lambda: len(good.told) == 2 and bad.tries > 1)
+
+    (said,) = (said for said in ear.sentences() if not said.startswith("Post "))
+    assert said.startswith(f"Cannot tell json://{address}/... (1): ")
+
+
+async def test_hanging_receiver_delays_no_poll_and_the_end_only_so_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Polls go on while it hangs, and the program ends without it."""
+    monkeypatch.setattr("hn_comments.notices.notices.DRAIN", 100 * MS)
+    hook = Hook()
+    hook.answering.clear()
+    async with serve(hook) as address, Simulator(front_page(30)) as simulator:
+        settings = Settings(
+            api_url=simulator.url, notify=(f"json://{address}",), threshold=("10",), polls=5,
+            period=20 * MS,
+        )  # fmt: skip
+        reports = await collect(settings)
+
+        assert [report.status for report in reports] == ["exact"] * 5
+        assert hook.told == []
+
+
+async def test_mail_is_sent() -> None:
+    """Through a real SMTP server, with the facts in subject and text."""
+
+    class Inbox:
+        def __init__(self) -> None:
+            self.mails: list[str] = []
+
+        async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+            self.mails.append(envelope.content.decode())
+            return "250 OK"
+
+    inbox = Inbox()
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    controller = Controller(inbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        query = "smtp=127.0.0.1&mode=insecure&from=me@example.com&to=you@example.com"
+        url = f"mailto://example.com:{port}?{query}"
+        (receiver,) = make_receivers(Settings(notify=(url,)))
+        await receiver.send(notice())
+    finally:
+        controller.stop()
+
+    (mail,) = inbox.mails
+    assert "71 comments" in mail
+    assert "you@example.com" in mail
+
+
+# A command.
+
+
+@posix_only
+async def test_command_gets_the_facts_in_two_ways(tmp_path: Path) -> None:
+    """As JSON on its standard input, and in its environment; without a shell."""
+    out = tmp_path / "out"
+    script = tmp_path / "tell me"
+    script.write_text(
+        f'#!/bin/sh\ncat > "{out}"\necho "\n$HN_STORY|$HN_THRESHOLD|$HN_LINK|$1" >> "{out}"\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+
+    (receiver,) = make_receivers(Settings(notify_command=f"'{script}' '$HOME; ls'"))
+    await receiver.send(notice())
+
+    facts, line = out.read_text(encoding="utf-8").splitlines()
+    assert json.loads(facts)["crossings"][0]["comments"] == 71
+    assert line == "8863|70|https://news.ycombinator.com/item?id=8863|$HOME; ls"
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("true", None),
+        ("sh -c 'exit 3'", "exit code 3"),
+        ("sh -c 'kill -9 $$'", "exit code -9"),
+        ("sh -c 'exec <&-; head -c 10000000 /dev/zero; echo x >&2'", None),
+        ("/nowhere/tell", "cannot be run: No such file or directory"),
+        ("/etc/passwd", "cannot be run: Permission denied"),
+        ("sleep 1000", "did not end within 0.2 seconds"),
+        ("sh -c 'trap : TERM; sleep 1000 & wait; wait'", "did not end within 0.2 seconds"),
+    ],
+)
+async def test_command_that_goes_wrong_says_why(
+    command: str, reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails, is killed, reads nothing, prints much, is not there, or does not end."""
+    patience = 200 * MS if reason and "did not end" in reason else DEADLINE
+    monkeypatch.setattr("hn_comments.notices.command.PATIENCE", patience)
+    monkeypatch.setattr("hn_comments.notices.command.GRACE", 200 * MS)
+    many = notice(*[replace(SAMPLE, story=number) for number in range(3000)])
+    (receiver,) = make_receivers(Settings(notify_command=command))
+
+    try:
+        await receiver.send(many)
+    except NotTaken as exc:
+        said: str | None = str(exc)
+    else:
+        said = None
+
+    assert said == (reason and reason.replace("0.2", f"{200 * MS:g}"))
+
+
+@posix_only
+async def test_all_that_a_command_started_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what it left in the background."""
+    monkeypatch.setattr("hn_comments.notices.command.PATIENCE", 300 * MS)
+    pid = tmp_path / "pid"
+    command = f"sh -c 'sleep 1000 & echo $! > {pid}; wait'"
+    (receiver,) = make_receivers(Settings(notify_command=command))
+
+    with pytest.raises(NotTaken):
+        await receiver.send(notice())
+
+    def is_gone() -> bool:
+        try:
+            os.kill(int(pid.read_text(encoding="utf-8")), 0)
+        except ProcessLookupError:
+            return True
+        # In a container nobody may collect it.
+        status = Path(f"/proc/{pid.read_text(encoding='utf-8').strip()}/status")
+        return "State:\tZ" in status.read_text(encoding="utf-8")
+
+    await eventually(is_gone)
+
+
+# Secrets.
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("json://me:sekrit@example.com:8080/token-42", "json://example.com:8080/..."),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "slack://..."),
+        ("ntfy://my-secret-topic", "ntfy://..."),
+        ("mailto://me:hunter2@gmail.com", "mailto://gmail.com/..."),
+        ("json://[bad", "json://..."),
+    ],
+)
+def test_secrets_of_an_address_are_masked(url: str, shown: str) -> None:
+    """A user, a password, a path; and a host that may be a token."""
+    assert mask(url) == shown
+    settings = Settings(notify=(url,), heartbeat="https://hc.example/uuid-42")
+    assert "sekrit" not in repr(settings)
+    assert "uuid-42" not in repr(settings)
+
+
+def test_wrong_address_is_not_shown() -> None:
+    """It may be right but for a typo, password and all."""
+    with pytest.raises(BadSetting) as caught:
+        Settings(notify=("me:sekrit@example.com",))
+
+    assert "sekrit" not in str(caught.value)
+
+
+async def test_reason_of_a_failure_shows_no_secret() -> None:
+    """Whatever the service's own library says."""
+    hook = Hook()
+    hook.status = 500
+    async with serve(hook) as address:
+        (receiver,) = make_receivers(Settings(notify=(f"json://me:sekrit@{address}/token-42",)))
+        with pytest.raises(NotTaken) as caught:
+            await receiver.send(notice())
+
+    assert "500" in str(caught.value)
+    assert "sekrit" not in str(caught.value)
+    assert "token-42" not in str(caught.value)
+
+
+# Fire and forget.
+
+
+async def test_background_retrieves_every_exception_and_tells_it_once() -> None:
+    """With the name of the task."""
+    failed: list[tuple[str, str]] = []
+    background = Background(lambda name, exc: failed.append((name, str(exc))))
+
+    async def fail() -> None:
+        raise ValueError("oops")
+
+    background.start(fail(), name="doomed")
+    await background.drain(DEADLINE)
+
+    assert failed == [("doomed", "oops")]
+    assert len(background) == 0
+
+
+async def test_background_is_bounded_and_drained() -> None:
+    """What does not end in time is cancelled, and awaited."""
+    background, ended = Background(lambda *_: None), []
+
+    async def last() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append(1)
+
+    started = [background.start(last(), name=f"{number}") for number in range(MAX_TASKS + 5)]
+    await asyncio.sleep(0)
+    await background.drain(10 * MS)
+
+    assert started == [True] * MAX_TASKS + [False] * 5
+    assert len(ended) == MAX_TASKS
+    assert len(background) == 0
+
+
+def test_merged_notices_are_bounded() -> None:
+    """A receiver that is down for weeks is told the latest."""
+    whole = merge([notice(*[SAMPLE] * 500) for _ in range(10)])
+
+    assert len(whole.crossings) == 2000
+
+
+# The heartbeat.
+
+
+async def test_heartbeat_is_asked_after_each_poll() -> None:
+    """With /fail at its end for a failed one."""
+    hook = Hook()
+    async with serve(hook) as address, Simulator(front_page(1)) as simulator:
+        settings = Settings(
+            api_url=simulator.url, heartbeat=f"http://{address}/ping/42?x=1", polls=3, retries=0,
+            period=300 * MS,
+        )  # fmt: skip
+        async for report in watch(settings):
+            if report.poll == 1:
+                simulator.fail("topstories", "500", times=1)
+
+    assert hook.asked == ["/ping/42", "/ping/42/fail", "/ping/42"]
+
+
+async def test_heartbeat_that_is_not_heard_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And delays nothing."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.DELAYS", (10 * MS, 10 * MS))
+    hook, ear = Hook(), Ear()
+    hook.status = 500
+    async with (
+        serve(hook) as address,
+        Notices(Settings(heartbeat=f"http://{address}/x"), Troubles(ear)) as notices,
+    ):
+        notices.beat(succeeded=True)
+        await eventually(lambda: hook.tries == 3)
+        hook.status = 200
+        notices.beat(succeeded=True)
+        await eventually(lambda: any(isinstance(e, Trouble) and e.over for e in ear.events))
+
+    assert ear.sentences() == [
+        f"The heartbeat is not heard at http://{address}/...: HTTP 500",
+        f"The heartbeat is heard again at http://{address}/...",
+    ]

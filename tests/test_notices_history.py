@@ -1,0 +1,168 @@
+"""Notices across restarts: each is told once, by whichever run there is."""
+
+import sqlite3
+from contextlib import aclosing, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hn_comments import Crossing, Settings, watch
+from hn_comments.events import AlreadyAbove
+from hn_comments.models import Notice
+from hn_comments.notices import NotTaken, notices
+from hn_comments.notices.receivers import Receiver
+from hn_comments.simulator import Simulator, World
+
+from .support import Ear, front_page
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "h.db")
+
+
+class Friend:
+    """Is told, unless *away*."""
+
+    name = "friend"
+
+    def __init__(self) -> None:
+        self.away = False
+        self.told: list[Crossing] = []
+        self.comments: list[int] = []
+
+    async def send(self, notice: Notice) -> None:
+        if self.away:
+            raise NotTaken("away")
+        self.told += notice.crossings
+        self.comments += [comment.item.id for comment in notice.comments]
+
+    @property
+    def thresholds(self) -> list[tuple[int, str]]:
+        return [(crossing.story, crossing.threshold) for crossing in self.told]
+
+
+@pytest.fixture
+def friend(monkeypatch: pytest.MonkeyPatch) -> Friend:
+    """The only receiver there is."""
+    friend = Friend()
+
+    def make(_settings: Settings) -> list[Receiver]:
+        return [friend]
+
+    monkeypatch.setattr(notices, "make_receivers", make)
+    return friend
+
+
+async def run(world: World, path: str, ear: Ear | None = None, **settings: Any) -> None:
+    """Run the program for one poll."""
+    async with Simulator(world) as simulator:
+        simulator.world = world
+        chosen = Settings(
+            api_url=simulator.url, polls=1, history=path, notify=("json://friend",), **settings
+        )
+        # The file knows its address, and each simulator has another port.
+        with closing(sqlite3.connect(path)) as connection:
+            try:
+                connection.execute("DELETE FROM memory WHERE name = 'api_url'")
+                connection.commit()
+            except sqlite3.OperationalError:
+                pass
+        async for _ in watch(chosen, on_event=ear or Ear()):
+            pass
+
+
+async def test_crossing_is_told_once_over_restarts(path: str, friend: Friend) -> None:
+    """Also where the count falls below the threshold and rises again."""
+    world = front_page(9)
+    (story,) = world.top
+    await run(world, path, threshold=("10",))
+    new = world.add_reply(story)
+    await run(world, path, threshold=("10",))
+    world.remove(new)
+    await run(world, path, threshold=("10",))
+    world.add_reply(story)
+    await run(world, path, threshold=("10",))
+
+    assert friend.thresholds == [(story, "10")]
+
+
+async def test_crossing_that_nobody_took_is_told_by_the_next_run(path: str, friend: Friend) -> None:
+    """Once, however long nobody was there."""
+    world, friend.away = front_page(12), True
+    await run(world, path, threshold=("10",))
+    await run(world, path, threshold=("10",))
+    friend.away = False
+    await run(world, path, threshold=("10",))
+    await run(world, path, threshold=("10",))
+
+    assert friend.thresholds == [(world.top[0], "10")]
+
+
+async def test_crossing_while_nobody_ran_is_told_by_the_next_run(path: str, friend: Friend) -> None:
+    """With the figures of then."""
+    world = front_page(3)
+    await run(world, path, threshold=("10",))
+    for _ in range(20):
+        world.add_reply(world.top[0])
+    await run(world, path, threshold=("10",))
+
+    assert [(crossing.comments, crossing.threshold) for crossing in friend.told] == [(23, "10")]
+
+
+async def test_what_stands_above_a_new_threshold_is_no_news(path: str, friend: Friend) -> None:
+    """It is said how many posts that are; what crosses it later is told."""
+    world, ear = front_page(12, 3), Ear()
+    await run(world, path)
+    await run(world, path, ear, threshold=("10", "2/h"))
+    for _ in range(8):
+        world.add_reply(world.top[1])
+    await run(world, path, threshold=("10", "2/h"))
+
+    assert friend.thresholds == [(world.top[1], "10")]
+    above = [event for event in ear.events if isinstance(event, AlreadyAbove)]
+    assert {(event.threshold, event.posts) for event in above} == {("10", 1), ("2/h", 0)}
+
+
+async def test_first_run_tells_what_is_above_already(path: str, friend: Friend) -> None:
+    """For an empty history all is news, in one message."""
+    world = front_page(12, 13, 3)
+    await run(world, path, threshold=("10",))
+
+    assert len(friend.told) == 2
+
+
+async def test_new_comments_that_nobody_took_are_told_by_the_next_run(
+    path: str, friend: Friend
+) -> None:
+    """Beside what the reader of the output is told."""
+    world = front_page(3)
+    await run(world, path, comments=True)
+    friend.away = True
+    missed = world.add_reply(world.top[0])
+    await run(world, path, comments=True)
+    friend.away = False
+    await run(world, path, comments=True)
+    await run(world, path, comments=True)
+
+    assert friend.comments == [missed]
+
+
+async def test_two_programs_on_one_history_tell_once(path: str, friend: Friend) -> None:
+    """The one that saves first."""
+    world = front_page(9)
+    async with Simulator(world) as simulator:
+        settings = Settings(
+            api_url=simulator.url, history=path, notify=("json://friend",), threshold=("10",),
+            period=0.1,
+        )  # fmt: skip
+        async with aclosing(watch(settings)) as one, aclosing(watch(settings)) as other:
+            await anext(one)
+            await anext(other)
+            world.add_reply(world.top[0])
+            for _ in range(3):
+                await anext(one)
+                await anext(other)
+
+    assert friend.thresholds == [(world.top[0], "10")]

@@ -1,0 +1,129 @@
+"""Another world behind the same address: noticed, said, and counted anew."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hn_comments import PollReport, Session, Settings, URLFetcher
+from hn_comments.events import Troubles, WorldChanged
+from hn_comments.history.history import History
+from hn_comments.memory.memory import Memory
+from hn_comments.simulator import Simulator, World
+from hn_comments.stories import Poll
+
+from .support import Clock, Ear, client, front_page, poll_once
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "h.db")
+
+
+async def run_once(world: World, path: str, ear: Ear) -> PollReport:
+    """Return the report of a run of one poll of *world*, at an address that never changes."""
+    reports: list[PollReport] = []
+    async with (
+        client(world, retries=0) as (_, fetcher),
+        History(path, Troubles(ear), api_url="the same") as history,
+    ):
+        one = Poll(
+            fetcher,
+            Settings(limit=10),
+            memory=Memory(troubles=Troubles(ear)),
+            number=1,
+            history=history,
+        )
+        await one.run(reports.append)
+    return reports[0]
+
+
+def polls_in(path: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        (number,) = connection.execute("SELECT count(*) FROM polls").fetchone()
+    assert isinstance(number, int)
+    return number
+
+
+def older(world: World) -> World:
+    """Return *world*, as if all of it had been written an hour before."""
+    for item in world.items.values():
+        if item is not None:
+            item["time"] -= 3600
+    return world
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(lambda: older(front_page(2, 3)), id="other times"),
+        pytest.param(lambda: World(stories=5, seed=7), id="another seed"),
+    ],
+)
+async def test_history_of_another_world_is_kept_apart(path: str, other: Any) -> None:
+    """Its figures stay in a file of their own, and the counts are those of this world."""
+    ear, world = Ear(), other()
+    await run_once(front_page(5, 6), path, ear)
+
+    report = await run_once(world, path, ear)
+
+    truth = {post: len([*world.walk(post)]) for post in world.top}
+    assert {story.id: story.count and story.count.comments for story in report.stories} == truth
+    assert {story.new for story in report.stories} == {None}
+    (event,) = (event for event in ear.events if isinstance(event, WorldChanged))
+    assert event.kept is not None
+    assert (polls_in(path), polls_in(event.kept)) == (1, 1)
+
+
+async def test_same_world_costs_one_request_a_run(path: str) -> None:
+    """One known item is read again; nothing is said."""
+    ear, world = Ear(), front_page(5, 6)
+    await run_once(world, path, ear)
+
+    report = await run_once(world, path, ear)
+
+    assert (report.fetches, report.status) == (4, "exact")
+    assert not ear.sentences()
+
+
+async def test_item_that_changed_alone_is_believed_in_the_end() -> None:
+    """Moderators may well do that; for one poll the count is a lower bound."""
+    world, clock, ear = front_page(5, 6), Clock(), Ear()
+    memory = Memory(clock, troubles=Troubles(ear))
+    async with client(world, retries=0) as (_, fetcher):
+        await poll_once(fetcher, memory=memory, limit=10)
+        (world.items[world.top[0]] or {})["time"] += 60
+        world.touch(world.top[0])
+        statuses = []
+        for _ in range(4):
+            clock.now += 15
+            report = await poll_once(fetcher, memory=memory, limit=10)
+            statuses.append(report.status)
+
+    assert statuses == ["partial", "exact", "exact", "exact"]
+    assert not ear.sentences()
+
+
+async def test_mock_that_is_started_anew_is_counted_anew() -> None:
+    """While the program runs: fewer items, with the same ids."""
+    clock, ear = Clock(), Ear()
+    memory = Memory(clock, troubles=Troubles(ear))
+    async with Simulator(front_page(5, 6)) as simulator:
+        settings = Settings(api_url=simulator.url, retries=0)
+        async with Session(settings) as session:
+            await poll_once(URLFetcher(session), memory=memory, limit=10)
+            simulator.world = older(front_page(2))
+            for item in [*simulator.world.items]:
+                simulator.world.touch(item)
+            reports = []
+            for _ in range(3):
+                clock.now += 15
+                report = await poll_once(URLFetcher(session), memory=memory, limit=10)
+                reports.append(report)
+
+    assert reports[0].status != "exact"
+    assert [story.count and story.count.comments for story in reports[-1].stories] == [2]
+    assert reports[-1].status == "exact"
+    assert len(ear.sentences()) == 1
