@@ -82,6 +82,7 @@ def test_loopback_needs_no_proxy(host: str, monkeypatch: pytest.MonkeyPatch) -> 
         ("other.example, *", "hn.example"),
         ("hn.example", "hn.example"),
         ("HN.example.", "hn.example"),
+        ("hn.example", "hn.example."),
         ("hn.example", "a.hn.example"),
         (".hn.example", "a.hn.example"),
         (".hn.example", "hn.example"),

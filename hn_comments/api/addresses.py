@@ -92,7 +92,7 @@ def is_excepted(host: str, port: int | None, exceptions: str) -> bool:
     """
     Return whether one of the *exceptions*, a list as in NO_PROXY, is about *host* and *port*.
     """
-    for entry in re.split(r"[,\s]+", exceptions.lower()):
+    for entry in exceptions.lower().replace(",", " ").split():
         # A port follows a name, an IPv4 address or network, or an IPv6 address in brackets.
         match = re.fullmatch(r"(\[.*\]|[^:]*):([0-9]{1,5})", entry)
         place, wanted = (match[1], int(match[2])) if match else (entry, port)
