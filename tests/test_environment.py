@@ -1,12 +1,15 @@
 """Hostile values of the variables that the libraries below us read: a sentence, or no harm."""
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from .support import COMMAND
+from .reports import pseudo_terminal
+from .support import COMMAND, eventually
+from .terminals import User
 
 
 def run(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -77,6 +80,38 @@ def test_other_nonsense_is_harmless() -> None:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "Post 4" in done.stdout
+
+
+# Nonsense that ended the live table, and does no more.
+LIVE = {
+    "COLUMNS": "99999999999999999999",
+    "LINES": "²",
+    "TEXTUAL_COLOR_SYSTEM": "nonsense",
+    "TEXTUAL_DRIVER": "os:path",
+    "TEXTUAL_LOG": "/nonexistent/log",
+    "TEXTUAL_THEME": "nonsense",
+    "TEXTUAL_FPS": "nonsense",
+    "ESCDELAY": "nonsense",
+}
+
+
+async def test_nonsense_is_harmless_to_the_live_table() -> None:
+    """It finds the size of the terminal by itself, and is no business of developers."""
+    with pseudo_terminal() as (fd, program):
+        user = User(fd)
+        process = await asyncio.create_subprocess_exec(
+            *[*COMMAND, *DEMO, "--live"],
+            stdin=program,
+            stdout=program,
+            stderr=program,
+            env={**os.environ, "TERM": "xterm", **LIVE},
+        )
+        await eventually(lambda: user.read() is not None and process.returncode is not None)
+        user.read()
+
+    assert process.returncode == 0, user.received
+    assert "Traceback" not in user.received
+    assert "1 story" in user.received
 
 
 def test_key_log_is_written(tmp_path: Path) -> None:

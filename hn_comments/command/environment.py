@@ -6,9 +6,17 @@ no harm.
 """
 
 import os
+import re
 from pathlib import Path
 
 from ..kinds import show
+
+
+# Variables for the size of a terminal. Rich and Textual take "²" for a number.
+SIZES = ("COLUMNS", "LINES")
+
+# Variables for those who develop with Textual, which a wrong value ends.
+DEVELOPERS = ("TEXTUAL_COLOR_SYSTEM", "TEXTUAL_DRIVER", "TEXTUAL_LOG")
 
 
 def find_problem() -> str | None:
@@ -16,6 +24,17 @@ def find_problem() -> str | None:
     Return a sentence about a variable that cannot be used, or None.
     """
     return check_time_zone() or check_key_log()
+
+
+def drop_nonsense() -> None:
+    """
+    Remove variables that can be done without, unless they are right.
+    """
+    for name in SIZES:
+        if not re.fullmatch("[0-9]{1,4}", os.environ.get(name, "80")):
+            del os.environ[name]
+    for name in DEVELOPERS:
+        os.environ.pop(name, None)
 
 
 def check_time_zone() -> str | None:
