@@ -46,7 +46,8 @@ HNCommentsError             the base of all errors
         BadStatus           ... but an HTTP error
         NotJSON             ... but something else
         BodyTooLarge        ... but too many bytes
-        RedirectRefused     ... but a redirect to another host, or in a circle
+        BodyCompressed      ... but compressed bytes
+        RedirectRefused     ... but a redirect to another server, or in a circle
         ProxyFailed         ... because the proxy would not pass it on
     MalformedItem           the answer is JSON, but not a usable item
     StillUnreadable         an item failed in earlier polls; this one did not ask for it

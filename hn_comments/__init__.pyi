@@ -10,6 +10,7 @@ from .engine import watch as watch
 from .errors import BadProxy as BadProxy
 from .errors import BadReceiver as BadReceiver
 from .errors import BadStatus as BadStatus
+from .errors import BodyCompressed as BodyCompressed
 from .errors import BodyTooLarge as BodyTooLarge
 from .errors import CertificateInvalid as CertificateInvalid
 from .errors import ConnectionFailed as ConnectionFailed

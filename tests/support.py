@@ -29,6 +29,8 @@ from hn_comments.output.sentences import say
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
+from . import wire
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -95,6 +97,17 @@ async def client(
         Session(Settings(api_url=simulator.url, **settings)) as session,
     ):
         yield simulator, URLFetcher(session, max_fetches=max_fetches)
+
+
+@asynccontextmanager
+async def asking(
+    answer: wire.Answer, **settings: Any
+) -> AsyncIterator[tuple[wire.Wire, URLFetcher]]:
+    """Serve each *answer* as it is, and give a fetcher for it."""
+    async with wire.serve(answer) as server:
+        chosen = Settings(**{"api_url": f"http://127.0.0.1:{server.port}/v0", **settings})
+        async with Session(chosen) as session:
+            yield server, URLFetcher(session)
 
 
 async def poll_once(

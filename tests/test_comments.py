@@ -93,7 +93,8 @@ async def test_hanging_comment_costs_one_timeout() -> None:
         count = await count_comments(fetcher, 1)
 
     assert count.comments == 2
-    assert count.reason == f"item/4.json: no answer within {200 * MS:g} seconds"
+    limit = f"item/4.json: no answer within {200 * MS:g} seconds"
+    assert count.reason == f"{limit}: connected, but no answer"
 
 
 async def test_all_unreadable_comments_are_summed_up() -> None:

@@ -15,6 +15,7 @@ from ..models import PollReport
 from ..output.printer import CannotWriteError, Printer
 from ..output.writer import Writer
 from ..settings import Settings
+from .environment import drop_nonsense
 from .signals import Stopper
 
 
@@ -52,6 +53,7 @@ def run(settings: Settings) -> int:
     """
     if settings.notify_test:
         return try_notices(settings)
+    drop_nonsense()
     stopper = Stopper()
     printer = Printer(settings, stop=stopper.stop)
     try:
