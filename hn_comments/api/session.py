@@ -7,6 +7,7 @@ Only this module, `connections`, `names` and `reasons` know aiohttp's client; it
 
 import asyncio
 import time
+from collections.abc import Callable, Collection
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Self
@@ -52,11 +53,18 @@ PATIENCE = 1 / 4
 class Session:
     """
     The connections to one API, shared by all fetchers; use it with `async with`.
+
+    It is the `Source` "http", whatever the settings say.
     """
+
+    name = "http"
+    # It answers questions, and says nothing by itself.
+    tells = False
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self.pacer = Pacer(self.settings.connections)
+        self.on_change: Callable[[], object] = lambda: None
         self._deadlines = Deadlines(self.settings.fetch_timeout)
         self._short_deadlines = Deadlines(self.settings.fetch_timeout * PATIENCE)
         self._http: aiohttp.ClientSession | None = None
@@ -107,6 +115,11 @@ class Session:
         Return what `get` does, within a share of its time.
         """
         return await self._get(path, url, self._short_deadlines)
+
+    def watch(self, paths: Collection[str]) -> None:
+        """
+        Do nothing: see `tells`.
+        """
 
     async def _get(self, path: str, url: URL, deadlines: Deadlines) -> bytes | URL:
         attempt = begin_attempt()
