@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any
 
-from .api import Session, URLFetcher
+from .api import URLFetcher, open_source
 from .errors import PollFailed
 from .events import Tell, Troubles
 from .memory import Memory
@@ -20,7 +20,7 @@ from .models import PollReport, Progress
 from .notices import Notices
 from .poller import Poller
 from .settings import Settings
-from .stories import Poll, measure_progress
+from .stories import Poll, measure_progress, watched_paths
 from .tasks import stop_tasks
 
 
@@ -106,8 +106,8 @@ async def watch(
     taken = 0
     async with contextlib.AsyncExitStack() as stack:
         settings = await open_demo(stack, settings or Settings())
-        session = await stack.enter_async_context(Session(settings))
         troubles = Troubles(on_event)
+        source = await stack.enter_async_context(open_source(settings, troubles))
         memory = Memory(troubles=troubles)
         told = control.told or (lambda: taken)
         history = await open_history(stack, settings, troubles, told)
@@ -117,7 +117,7 @@ async def watch(
 
         def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
             one_poll = Poll(
-                URLFetcher(session, max_fetches=settings.max_fetches),
+                URLFetcher(source, max_fetches=settings.max_fetches),
                 settings,
                 memory=memory,
                 number=number,
@@ -128,7 +128,8 @@ async def watch(
             polls.append(one_poll)
             return deliver(one_poll, reports, polls, notices)
 
-        poller = Poller(poll, settings, troubles)
+        poller = Poller(poll, settings, troubles, is_told=lambda: source.tells)
+        source.on_change = poller.wake
         control.connect(poller, polls)
         running = asyncio.create_task(poller.run(), name="poller")
         running.add_done_callback(lambda _: reports.put_nowait(None))
@@ -197,4 +198,6 @@ async def deliver(
         raise
     finally:
         polls.remove(poll)
+    if (paths := watched_paths(poll)) is not None:
+        poll.fetcher.session.watch(paths)
     await reports.join()

@@ -15,8 +15,10 @@ from .models import Notice
 
 # What can go wrong again and again: polls fail, ticks have no poll, `updates` cannot be read, the
 # history file cannot be written, Hacker News' own number of a post is not what was counted, a
-# receiver does not take notices, the heartbeat is not heard.
-Kind = Literal["polls", "ticks", "updates", "history", "descendants", "receiver", "heartbeat"]
+# receiver does not take notices, the heartbeat is not heard, there is no socket.
+Kind = Literal[
+    "polls", "ticks", "updates", "history", "descendants", "receiver", "heartbeat", "socket"
+]
 
 # Troubles that are remembered at once: twice as many as a list has stories.
 MAX_TROUBLES = 1000

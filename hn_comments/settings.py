@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 OnError = Literal["partial", "cancel"]
 Format = Literal["text", "json", "csv"]
+Protocol = Literal["http", "socket"]
 
 # The story lists the API offers.
 STORY_LISTS = ("top", "new", "best", "ask", "show", "job")
@@ -134,6 +135,11 @@ class Settings:
 
     api_url: str = setting(
         API_URL, ADDRESS, "ask the Hacker News API, or a stand-in, at this URL", group="fetching"
+    )
+    source: Protocol = setting(
+        "http",
+        one_of(*get_args(Protocol)),
+        "ask over HTTP, or over the database's own socket, which tells of changes at once",
     )
     connections: int = setting(100, whole(1, MAX_CONNECTIONS), "have at most N requests under way")
     fetch_timeout: float = setting(10.0, DURATION, "wait at most this long for an answer")

@@ -13,6 +13,7 @@ from yarl import URL
 
 from ..errors import (
     BadStatus,
+    ConnectionFailed,
     FetchError,
     FetchLimitExceeded,
     RateLimited,
@@ -81,15 +82,15 @@ class URLFetcher:
             RateLimited: if the server has refused everything for a minute.
         """
         waits = delays(0 if failed else self.session.settings.retries)
-        # A refusal is no fault of this item, and so uses up none of its retries.
-        refusals = delays(MAX_REFUSALS)
+        # Some errors are no fault of this item, and so use up none of its retries.
+        faultless = delays(MAX_REFUSALS)
         tries = 1
         while True:
             try:
                 return await self._fetch_once(path, failed=failed)
             except FetchError as exc:
                 exc.tries = tries
-                wait = next(refusals if is_refusal(exc) else waits, None)
+                wait = next(faultless if is_faultless(exc) else waits, None)
                 if wait is None or not is_transient(exc):
                     raise
                 logger.debug("Trying again in %.2f seconds: %s", wait, exc)
@@ -161,8 +162,10 @@ class URLFetcher:
             raise RateLimited(exc) from exc
 
 
-def is_refusal(exc: FetchError) -> bool:
+def is_faultless(exc: FetchError) -> bool:
     """
-    Return whether the server refused the request because there were too many.
+    Return whether there were too many requests, or the socket was lost under this one.
     """
+    if isinstance(exc, ConnectionFailed):
+        return exc.was_socket
     return isinstance(exc, BadStatus) and exc.asks_to_wait

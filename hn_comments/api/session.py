@@ -1,8 +1,8 @@
 """
 The connections to one API: one GET, and every way in which it can fail.
 
-Only this module, `connections`, `names` and `reasons` know aiohttp's client; its errors end here.
-`fetcher` counts requests, and decides which are tried again.
+Only this module, `connections`, `line`, `names` and `reasons` know aiohttp's client; its errors
+end here. `fetcher` counts requests, and decides which are tried again.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from ..errors import (
     ProxyFailed,
     RedirectRefused,
 )
+from ..models import SourceName
 from ..settings import Settings
 from .addresses import proxy_for
 from .connections import Attempt, Connector, begin_attempt, break_off
@@ -57,7 +58,7 @@ class Session:
     It is the `Source` "http", whatever the settings say.
     """
 
-    name = "http"
+    name: SourceName = "http"
     # It answers questions, and says nothing by itself.
     tells = False
 
@@ -134,7 +135,7 @@ class Session:
             break_off(attempt.transport)
 
     async def _send(self, path: str, url: URL, attempt: Attempt) -> bytes | URL:
-        async with self._opened.get(url, allow_redirects=False) as response:
+        async with self.http.get(url, allow_redirects=False) as response:
             attempt.answered = True
             self._heard_at = asyncio.get_running_loop().time()
             if response.status == 200:
@@ -177,7 +178,10 @@ class Session:
         return ConnectionFailed(path, describe(exc) + hint)
 
     @property
-    def _opened(self) -> aiohttp.ClientSession:
+    def http(self) -> aiohttp.ClientSession:
+        """
+        The client, while it is open.
+        """
         if self._http is None:
             raise RuntimeError("a Session is open only inside `async with Session(...)`")
         return self._http
@@ -200,11 +204,16 @@ async def send_once(
     their base class: https://github.com/aio-libs/aiohttp/issues/10790
     """
     try:
-        return await send(request)
+        response = await send(request)
     except aiohttp.ClientConnectorError:
         raise  # no connection, so nothing is sent again; `get` needs its exact class
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise aiohttp.ClientConnectionError(describe(exc)) from exc
+    if response.status in REDIRECTS and aiohttp.hdrs.UPGRADE in request.headers:
+        # For a websocket, aiohttp would follow it, to wherever it leads.
+        response.close()
+        raise aiohttp.ClientConnectionError(f"HTTP {response.status}, which is not followed")
+    return response
 
 
 async def read_body(path: str, response: aiohttp.ClientResponse) -> bytes:

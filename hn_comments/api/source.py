@@ -4,13 +4,17 @@ Where the API's values come from: what a `URLFetcher` needs to know of it.
 The fetcher counts, retries and keeps the pace, and does not know which source is below it.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from yarl import URL
 
+from ..events import Troubles
+from ..models import SourceName
 from ..settings import Settings
 from .pacer import Pacer
+from .session import Session
 
 
 class Source(Protocol):
@@ -25,7 +29,7 @@ class Source(Protocol):
     on_change: Callable[[], object]
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> SourceName: ...
 
     @property
     def tells(self) -> bool: ...
@@ -49,3 +53,19 @@ class Source(Protocol):
         """
         Watch *paths*, and no others any more.
         """
+
+
+@asynccontextmanager
+async def open_source(settings: Settings, troubles: Troubles) -> AsyncIterator[Source]:
+    """
+    Yield the source that *settings* want, as long as it is open.
+    """
+    async with Session(settings) as session:
+        if settings.source == "http":
+            yield session
+            return
+        # Imported here because nobody else needs it.
+        from .socket import SocketSource
+
+        async with SocketSource(session, troubles) as source:
+            yield source

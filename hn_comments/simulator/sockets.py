@@ -40,7 +40,7 @@ ELSEWHERE = "s-elsewhere.invalid"
 # What the database says of a read that it does not allow, or cannot do now.
 REFUSALS = {
     "401": "permission_denied",
-    "429": "too_big",
+    "429": "unavailable",
     "500": "unavailable",
     "503": "unavailable",
 }
