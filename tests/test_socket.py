@@ -2,25 +2,29 @@
 
 import asyncio
 import contextlib
+import itertools
+import random
+import signal
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import trustme
 
 from hn_comments import Control, PollReport, Settings, Trouble, URLFetcher, watch
 from hn_comments.api import open_source
 from hn_comments.api import socket as socket_module
-from hn_comments.api.protocol import (
-    MAX_MESSAGE,
-)
+from hn_comments.api.protocol import MAX_MESSAGE
+from hn_comments.api.socket import is_near, socket_address
 from hn_comments.api.source import Source
 from hn_comments.events import Troubles
 from hn_comments.simulator import Simulator
 
 from . import wire
-from .support import DEADLINE, MS, Ear, eventually, front_page
-from .websocket import PING, Peer, Script, database
+from .support import COMMAND, DEADLINE, MS, Ear, eventually, front_page, outcome, started
+from .websocket import CLOSE, PING, Peer, Script, database
 
 
 STORIES = 10
@@ -154,111 +158,136 @@ async def test_split_messages_are_put_together(frame: int) -> None:
     assert (report.status, report.source, ear.sentences()) == ("exact", "socket", [])
 
 
-# What a server can do to a client, each in a few lines.
+# What a server can do to a client, each in a few lines; the reason is what the client says of it.
 
 
-async def no_hello(_: Peer) -> None:
+async def stall(_: Peer) -> None:
     await asyncio.Event().wait()
 
 
-async def close(peer: Peer) -> None:
-    await peer.greet()
-    await peer.frame(b"", 0x8)
+async def hang_up(_: Peer) -> None:
+    """Return, which ends the connection."""
 
 
-async def hang_up(peer: Peer) -> None:
-    await peer.greet()
+async def say_goodbye(peer: Peer) -> None:
+    await peer.frame(b"", CLOSE)
+    await stall(peer)
 
 
 async def shut_down(peer: Peer) -> None:
-    await peer.greet()
     await peer.control("s", "too many\x1b[2J visitors")
-
-
-async def answer_nothing(peer: Peer) -> None:
-    await peer.greet()
-    await asyncio.Event().wait()
+    await stall(peer)
 
 
 async def answer_one_a_second(peer: Peer) -> None:
-    await peer.greet()
     while True:
         request = await peer.hear()
         await asyncio.sleep(1000 * MS)
         await peer.answer(request)
 
 
-def broken(frame: bytes, **more: int) -> Script:
-    """Return a server that sends *frame* instead of its third answer."""
-
-    async def script(peer: Peer) -> None:
-        await peer.greet()
-        for _ in range(2):
-            await peer.answer(await peer.hear())
-        await peer.frame(frame, **more)
-        await asyncio.Event().wait()
-
-    return script
-
-
 async def send_elsewhere(peer: Peer) -> None:
     await peer.control("r", "evil.example")
-    await asyncio.Event().wait()
+    await stall(peer)
 
 
 async def send_in_circles(peer: Peer) -> None:
     await peer.control("r", f"127.0.0.1:{peer.writer.get_extra_info('sockname')[1]}")
-    await asyncio.Event().wait()
+    await stall(peer)
 
 
 async def count_for_ever(peer: Peer) -> None:
-    await peer.greet()
     await peer.frame(b"9999")
     while True:
         await peer.frame(b"x" * 16_384)
 
 
-FALLBACKS: dict[str, tuple[Script, str]] = {
-    "no hello": (no_hello, "no hello within"),
-    "close": (close, "the server hung up"),
+def send(frame: bytes, **more: int) -> Script:
+    """Return a server that sends one frame, and nothing any more."""
+
+    async def script(peer: Peer) -> None:
+        await peer.frame(frame, **more)
+        await stall(peer)
+
+    return script
+
+
+MISDEEDS: dict[str, tuple[Script, str]] = {
+    "stall": (stall, "within"),
     "hang up": (hang_up, "the server hung up"),
+    "goodbye": (say_goodbye, "the server hung up"),
     "shutdown": (shut_down, "the server ends it: too many"),
-    "no answer": (answer_nothing, "no answer within 0.2 seconds"),
-    "one a second": (answer_one_a_second, "no answer within 0.2 seconds"),
-    "not JSON": (broken(b"<html>"), "a message is not JSON"),
-    "too deep": (broken(b"[" * 100_000), "a message is not JSON"),
-    "not a message": (broken(b"[1234567]"), "a message makes no sense"),
-    "wrong types": (broken(b'{"t":"d","d":{"r":"1","b":5}}'), "a message makes no sense"),
-    "binary": (broken(b"1", kind=0x2), "a frame is not text"),
-    "compressed": (broken(b"1234567", reserved=0x40), "a frame is not valid"),
-    "not UTF-8": (broken(b"\xff" * 10), "a frame is not valid"),
-    "10 MB": (broken(b"1" * 10_000_000), f"a frame is larger than {MAX_MESSAGE} bytes"),
+    "one a second": (answer_one_a_second, "within"),
+    "not JSON": (send(b"<html>!"), "a message is not JSON"),
+    "too deep": (send(b"[" * 100_000), "a message is not JSON"),
+    "not a message": (send(b"[1234567]"), "a message makes no sense"),
+    "wrong number": (send(b'{"t":"d","d":{"r":true,"b":{"s":"ok"}}}'), "makes no sense"),
+    "wrong types": (send(b'{"t":"d","d":{"r":1,"b":5}}'), "a message makes no sense"),
+    "binary": (send(b"1", kind=0x2), "a frame is not text"),
+    "compressed": (send(b"1234567", reserved=0x40), "a frame is not valid"),
+    "not UTF-8": (send(b"\xff" * 10), "a frame is not valid"),
+    "10 MB": (send(b"1" * 10_000_000), f"a frame is larger than {MAX_MESSAGE} bytes"),
     "10 MB in frames": (count_for_ever, f"a message is larger than {MAX_MESSAGE} characters"),
-    "too many frames": (broken(b"999999"), "a message of 999999 frames"),
-    "another version": (broken(b'{"t":"c","d":{"t":"h","d":{"v":"6"}}}'), "version 6"),
-    "no more": (broken(b'{"t":"d","d":{"a":"c","b":{"p":"v0/maxitem"}}}'), "it says no more"),
+    "too many frames": (send(b"999999"), "a message of 999999 frames"),
+    "frames that never come": (send(b"3"), "within"),
+    "another version": (send(b'{"t":"c","d":{"t":"h","d":{"v":"6"}}}'), "version 6"),
+    "no more": (send(b'{"t":"d","d":{"a":"c","b":{"p":"v0/maxitem"}}}'), "it says no more"),
     "another domain": (send_elsewhere, "it sends us to another domain: evil.example"),
     "circles": (send_in_circles, "it sends us elsewhere, again and again"),
 }
 
+# Answers before the misdeed: none, not even a hello; some of the first walk; all of it.
+MOMENTS = {"at first": None, "in the walk": 7, "in the middle": 20, "after the walk": 40}
+
 
 @pytest.mark.parametrize("retries", [0, 3])
-@pytest.mark.parametrize("name", FALLBACKS)
-async def test_http_takes_over(name: str, retries: int) -> None:
-    """Whatever ends the socket: it is said once, with the reason, and every count is exact."""
-    script, reason = FALLBACKS[name]
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("name", MISDEEDS)
+async def test_http_takes_over(name: str, moment: str, retries: int) -> None:
+    """Whatever ends the socket, and when: it is said once, and every count is exact."""
+    (misdeed, reason), answers = MISDEEDS[name], MOMENTS[moment]
+
+    async def script(peer: Peer) -> None:
+        # Later ones are as bad at once.
+        if answers is not None and peer.number == 0:
+            await peer.greet()
+            for _ in range(answers):
+                await peer.answer(await peer.hear())
+        await misdeed(peer)
+
     async with database(wire.front_page(STORIES), script) as server:
         url = f"http://127.0.0.1:{server.port}/v0"
-        reports, ear = await polls(url, 2, retries=retries)
+        reports, ear = await polls(url, 3, retries=retries)
 
-    assert [report.status for report in reports] == ["exact", "exact"]
-    counts = {story.exact_comments for report in reports for story in report.stories}
-    assert counts == {COMMENTS}
-    beginnings = [event for event in ear.events if isinstance(event, Trouble) and event.first]
-    assert [event.kind for event in beginnings if event.kind != "ticks"][:1] == ["socket"]
-    assert reason in beginnings[0].reason
-    assert "\x1b" not in beginnings[0].reason
+    assert [report.status for report in reports] == ["exact"] * 3
+    assert {post.exact_comments for report in reports for post in report.stories} == {COMMENTS}
+    said = [event for event in ear.events if isinstance(event, Trouble) and event.kind == "socket"]
+    assert said[0].first
+    assert reason in said[0].reason
+    assert "\x1b" not in said[0].reason
     assert any(b"GET /v0/" in head for head in server.heads)
+
+
+@pytest.mark.parametrize("seed", range(50))
+async def test_connection_is_lost_at_any_moment(seed: int) -> None:
+    """Of a walk, again and again: nothing is lost, nothing is read twice by the same poll."""
+    chance = random.Random(seed)
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for _ in range(chance.randrange(30)):
+            await peer.answer(await peer.hear())
+        if chance.random() < 1 / 2:
+            # In the middle of a frame.
+            peer.writer.write(b"\x81\x7e\x10\x00half of it")
+
+    async with database(wire.front_page(STORIES), script) as server:
+        url = f"http://127.0.0.1:{server.port}/v0"
+        (report,), _ = await polls(url, 1, retries=0)
+
+    assert report.status == "exact"
+    assert {story.exact_comments for story in report.stories} == {COMMENTS}
+    assert report.fetches - report.retries == 3 * STORIES + 1
 
 
 async def test_server_without_a_socket() -> None:
@@ -362,3 +391,183 @@ async def test_nonsense_beside_the_answers_is_no_answer(script: Script) -> None:
     assert (report.status, report.source) == ("exact", "socket")
     assert {story.exact_comments for story in report.stories} == {COMMENTS}
     assert lost(ear) == []
+
+
+async def test_each_new_comment_is_told_once_in_any_weather() -> None:
+    """While the connection is reset all the time."""
+    world = front_page(3, 20)
+    found: list[int] = []
+    async with Simulator(world, weather={"reset": 30 * MS}) as simulator:
+        control = Control()
+        settings = Settings(
+            api_url=simulator.url, source="socket", period=10 * MS, comments=True, max_running=1
+        )
+        written: list[int] = []
+        async with contextlib.aclosing(watch(settings, control=control)) as reports:
+            async for report in reports:
+                assert report.status == "exact"
+                found += [comment.item.id for comment in report.comments]
+                if len(written) < 20:
+                    written.append(world.add_comment(world.top[0]))
+                elif len(found) >= len(written) and simulator.sockets > 3:
+                    control.stop()
+
+    assert sorted(found) == written
+
+
+async def test_socket_comes_back_and_that_is_said() -> None:
+    """After it has lasted as long as the wait for it."""
+    async with database(wire.front_page(STORIES), Peer.serve) as server:
+        answer, server.answer = server.answer, wire.say(wire.http(b"", status=b"503 Busy"))
+        async with opened(f"http://127.0.0.1:{server.port}/v0") as (source, fetcher, ear):
+            await eventually(lambda: lost(ear))
+            server.answer = answer
+            await eventually(lambda: source.name == "socket")
+            await eventually(lambda: len(lost(ear)) == 2)
+
+            assert await fetcher.fetch("maxitem.json") == 3 * STORIES
+    assert "there is none: HTTP 503 (it is tried again)" in lost(ear)[0]
+    assert lost(ear)[1].startswith("The socket is back, after")
+
+
+async def test_socket_that_comes_and_goes_is_said_once() -> None:
+    """It is counted, and tried at growing distances."""
+    async with (
+        database(wire.front_page(STORIES), Peer.greet) as server,
+        opened(f"http://127.0.0.1:{server.port}/v0") as (_, __, ear),
+    ):
+        await eventually(lambda: server.connections >= 5)
+
+    assert len(lost(ear)) == 1
+
+
+async def test_host_that_the_server_names_is_asked() -> None:
+    """If it is the same one, or of the same database."""
+    world = front_page(5)
+    async with Simulator(world) as other, Simulator(world, weather={"redirect": 0}) as simulator:
+        simulator.elsewhere = f"127.0.0.1:{other.port}"
+        (report,), ear = await polls(simulator.url, 1, fetch_timeout=10)
+
+        assert (report.status, report.source, lost(ear)) == ("exact", "socket", [])
+        assert (simulator.sockets, other.sockets) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [
+        ("s-usc1c-nss-209.firebaseio.com", True),
+        ("hacker-news.firebaseio.com:443", True),
+        ("HACKER-NEWS.firebaseio.com", True),
+        ("s-euw1.europe-west1.firebasedatabase.app", False),
+        ("firebaseio.com.evil.example", False),
+        ("evilfirebaseio.com", False),
+        ("evil.example/.firebaseio.com", False),
+        ("user@x.firebaseio.com", False),
+        ("evil.example#.firebaseio.com", False),
+        ("evil.example?.firebaseio.com", False),
+        ("127.0.0.1", False),
+        ("x.firebaseio.com:99999", False),
+        ("", False),
+        ("\x00", False),
+        (".firebaseio.com", False),
+    ],
+)
+def test_only_the_same_database_is_near(host: str, near: bool) -> None:  # noqa: FBT001
+    """A redirect leads to no other domain, however it is spelled."""
+    assert is_near(host, "hacker-news.firebaseio.com") is near
+
+
+def test_address_of_the_socket() -> None:
+    """TLS where HTTP has it, and the namespace that the host is called by."""
+    real = socket_address("https://hacker-news.firebaseio.com/v0", "s-1.firebaseio.com")
+    local = socket_address("http://127.0.0.1:8123/v0", "127.0.0.1:8123")
+
+    assert str(real) == "wss://s-1.firebaseio.com/.ws?v=5&ns=hacker-news"
+    assert str(local) == "ws://127.0.0.1:8123/.ws?v=5&ns=hacker-news"
+
+
+@pytest.mark.parametrize("fault", ["401", "500", "null", "wrong-id", "cycle", "hang", "garbage"])
+async def test_faults_of_single_reads(fault: str) -> None:
+    """An answer is never exact and wrong; what is spoilt once comes with the next try."""
+    world = front_page(5, 30)
+    story = world.top[0]
+    comment = (world.items[story] or {})["kids"][0]
+    async with Simulator(world) as simulator:
+        simulator.fail(f"item/{comment}", fault, times=1)
+        (report,), _ = await polls(simulator.url, 1)
+
+    (post, other) = report.stories
+    assert other.exact_comments == 30
+    if fault in {"null", "wrong-id", "cycle"}:
+        assert post.status == "partial" or (post.count and post.count.missing)
+    else:
+        assert post.exact_comments == 5
+
+
+async def test_storm_of_changes_is_one_poll_now_and_then() -> None:
+    """However often a server says that something changed; and nothing that it says is kept."""
+    pushes = 0
+
+    async def script(peer: Peer) -> None:
+        async def storm() -> None:
+            nonlocal pushes
+            for pushes in itertools.count():
+                await peer.push("v0/maxitem", pushes)
+                await peer.push(f"v0/item/{pushes}", "x" * 10_000)
+                await peer.push("v0/topstories", ["x" * 10_000, pushes])
+                await asyncio.sleep(MS / 10)
+
+        storming = asyncio.create_task(storm())
+        try:
+            await peer.serve()
+        finally:
+            storming.cancel()
+
+    async with database(wire.front_page(STORIES), script) as server:
+        control = Control()
+        settings = Settings(
+            api_url=f"http://127.0.0.1:{server.port}/v0", source="socket", period=3600
+        )
+        reports = watch(settings, control=control)
+        for _ in range(3):
+            assert (await anext(reports)).status == "exact"
+        tracemalloc.start()
+        seen, number = pushes, 0
+        async with asyncio.timeout(DEADLINE):
+            while pushes < seen + 200:
+                number = (await anext(reports)).poll
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        control.stop()
+        with pytest.raises(StopAsyncIteration):
+            await anext(reports)
+
+    assert number < 100
+    assert size < 2_000_000
+
+
+@pytest.mark.parametrize("script", [stall, Peer.greet, ping_all_the_time, answer_one_a_second])
+async def test_signal_ends_it_whatever_the_server_does(script: Script) -> None:
+    """At once, and without a complaint."""
+    async with database(wire.front_page(STORIES), script) as server:
+        url = f"http://127.0.0.1:{server.port}/v0"
+        async with started(*COMMAND, "--source", "socket", "--api-url", url) as process:
+            await eventually(lambda: server.connections)
+            process.send_signal(signal.SIGTERM)
+            code, _, _ = await outcome(process)
+
+    assert code == 128 + signal.SIGTERM
+
+
+async def test_socket_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the certificate checked, as over HTTP."""
+    authority = wire.trust(monkeypatch)
+    for trusted, reason in ((trustme.CA(), "certificate"), (authority, "")):
+        context = wire.certificate(trusted)
+        async with database(wire.front_page(STORIES), Peer.serve, context) as server:
+            (report,), ear = await polls(f"https://127.0.0.1:{server.port}/v0", 1, retries=0)
+
+        assert (report.status, report.source) == (
+            ("failed", "http") if reason else ("exact", "socket")
+        )
+        assert reason in "".join(lost(ear))

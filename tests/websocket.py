@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -97,7 +98,9 @@ class Peer:
 
 
 @asynccontextmanager
-async def database(answers: dict[str, Any], script: Script) -> AsyncIterator[wire.Wire]:
+async def database(
+    answers: dict[str, Any], script: Script, context: ssl.SSLContext | None = None
+) -> AsyncIterator[wire.Wire]:
     """Serve *answers* over HTTP, and by *script* to each websocket."""
     over_http = wire.api(answers)
     peers: list[Peer] = []
@@ -119,5 +122,5 @@ async def database(answers: dict[str, Any], script: Script) -> AsyncIterator[wir
         await script(peers[-1])
         return False
 
-    async with wire.serve(answer) as server:
+    async with wire.serve(answer, context) as server:
         yield server

@@ -134,6 +134,8 @@ class SocketSource:
         while True:
             began = loop.time()
             lost = await self._use(socket_address(self.settings.api_url, host), wait)
+            # Who trusted to be told of changes must look again.
+            self.on_change()
             host = home
             if lost.host is not None and redirects < MAX_REDIRECTS:
                 redirects += 1
@@ -143,8 +145,6 @@ class SocketSource:
                 lost = Lost(f"it sends us to another domain: {quote(lost.host)}")
             self._tried.set()
             self._troubles.note("socket", str(lost))
-            # Whoever trusted to be told of changes must look again.
-            self.on_change()
             if loop.time() - began > STEADY:
                 redirects, wait = 0, FIRST_WAIT
             await asyncio.sleep(wait * random.uniform(MIN_SHARE, 1))
