@@ -73,7 +73,7 @@ class Poller:
         self.skipped = 0
         # When the first tick was, by the loop's clock, and which one had the last poll.
         self._start = 0.0
-        self._last_tick = -1
+        self._last_tick = 0
         # Failed polls in a row of this run, and whether one succeeded.
         self._failures = 0
         self._succeeded = False
@@ -118,8 +118,7 @@ class Poller:
 
         While polls fail, there is one at a time, and not at each tick.
         """
-        loop = asyncio.get_running_loop()
-        self._start = loop.time()
+        self._start = asyncio.get_running_loop().time()
         tick = 0
         while not self._is_done:
             if tick >= self._due_tick(self._failures):
@@ -128,7 +127,7 @@ class Poller:
                 else:
                     self._skip(1, f"{len(self.running)} polls are still running")
             tick = await self._wait_for_tick(tick)
-            missed = int((loop.time() - self._start) / self.settings.period) - tick
+            missed = self._passed_ticks() - tick
             if missed > 0:
                 tick += missed
                 self._skip(missed, "the program was held up")
@@ -139,21 +138,30 @@ class Poller:
 
         Until then, launch polls for what changes.
         """
-        loop = asyncio.get_running_loop()
+        following = 0
         while not self._is_done:
             self._alarm.clear()
-            # A poll that runs may succeed, and then the next tick has one again.
-            due = tick if self.running else self._due_tick(self._failures)
-            following = max(tick + 1, due)
+            aim = following
+            following = self._next_tick(tick)
+            if following < aim:
+                # Nothing is told any more. The ticks until now were not missed.
+                tick = max(tick, self._passed_ticks() - 1)
+                following = self._next_tick(tick)
             tick_at = self._start + following * self.settings.period
             wake_at = self._wake_at if self._is_free and not self._failures else math.inf
-            if wake_at <= loop.time():
-                # The wait may have been for a tick that is far away.
-                tick = max(tick, int((loop.time() - self._start) / self.settings.period))
+            if wake_at <= asyncio.get_running_loop().time():
+                tick = max(tick, self._passed_ticks())
                 self._launch(tick)
             elif await self._is_time(min(tick_at, wake_at)) and tick_at <= wake_at:
                 return following
         return tick
+
+    def _next_tick(self, tick: int) -> int:
+        # A poll that runs may succeed, and then the next tick has one again.
+        return tick + 1 if self.running else max(tick + 1, self._due_tick(self._failures))
+
+    def _passed_ticks(self) -> int:
+        return int((asyncio.get_running_loop().time() - self._start) / self.settings.period)
 
     def _launch(self, tick: int) -> None:
         self._last_tick = tick
@@ -242,7 +250,7 @@ class Poller:
         """
         Return which tick is to have the next poll, after so many failed polls in a row.
         """
-        return self._last_tick + self._distance(failures)
+        return self._last_tick + self._distance(failures) if self._launched else 0
 
     def _distance(self, failures: int) -> int:
         """
