@@ -20,7 +20,6 @@ Progress                    how far a running poll has come
 
 Crossing                    a threshold that a story has reached
 Notice                      what receivers are told of one poll
-
 Event                       a Notice or any of the next nine: `watch` passes them to *on_event*
 PollBegan                   a poll was launched
 Trouble                     something went wrong, again and again, or is over

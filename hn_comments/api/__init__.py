@@ -7,7 +7,7 @@ Nobody else knows aiohttp's client. Others import from here, and not from the mo
 from .fetcher import URLFetcher
 from .items import parse_ids
 from .session import Session
-from .source import open_source
+from .source import Source, open_source
 
 
-__all__ = ["Session", "URLFetcher", "open_source", "parse_ids"]
+__all__ = ["Session", "Source", "URLFetcher", "open_source", "parse_ids"]
