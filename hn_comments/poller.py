@@ -41,8 +41,8 @@ PROMPT, MAX_DISTANCE = 2, 60.0
 TOLD_DISTANCE = 60.0
 
 # Seconds from being told of a change until the poll: changes come several at once, and a server
-# that tells them all the time causes one poll a second.
-SETTLE = 1.0
+# that tells them all the time causes two polls a second.
+SETTLE = 0.5
 
 # Seconds without a skipped tick after which polls are on time again. A server that is a
 # little too slow for the period has a tick skipped now and then, and that is one trouble.
