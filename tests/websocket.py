@@ -36,6 +36,8 @@ class Peer:
         self.reader = reader
         self.writer = writer
         self.number = number
+        # How often it said nothing but that it is there.
+        self.signs = 0
 
     async def frame(self, payload: bytes, kind: int = TEXT, *, reserved: int = 0) -> None:
         """Send one frame, whole; *reserved* bits mean compression, mostly."""
@@ -77,6 +79,7 @@ class Peer:
             if first & 0xF == TEXT and text != b"0":
                 request: dict[str, Any] = json.loads(text)["d"]
                 return request
+            self.signs += text == b"0"
             if first & 0xF == CLOSE:
                 raise ConnectionResetError
 

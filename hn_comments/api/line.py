@@ -10,6 +10,7 @@ from typing import NoReturn
 import aiohttp
 from yarl import URL
 
+from ..errors import quote
 from .connections import begin_attempt
 from .protocol import (
     KEEP_ALIVE,
@@ -39,7 +40,7 @@ class Lost(Exception):
 
     def __init__(self, reason: str, host: str | None = None) -> None:
         self.host = host
-        super().__init__(reason)
+        super().__init__(quote(reason))
 
 
 class Line:

@@ -169,6 +169,8 @@ class SocketSource:
             return Lost(f"no hello within {PATIENCE:g} seconds")
         except Lost as exc:
             return exc
+        except Exception as exc:  # noqa: BLE001 - a bug here must not stop all reading
+            return Lost(f"{type(exc).__name__}: {exc}")
         finally:
             self._line = None
             self._watched.clear()
