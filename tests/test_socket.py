@@ -613,3 +613,46 @@ async def test_socket_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
             ("failed", "http") if reason else ("exact", "socket")
         )
         assert reason in "".join(lost(ear))
+
+
+PUSHES: list[tuple[str, Any, str, bool]] = [
+    ("v0/item/1/score", 5, "d", False),
+    ("v0/item/1", {"score": 6}, "m", False),
+    ("v0/item/2/kids", [5], "d", False),
+    ("v0", {"maxitem": 9}, "d", False),
+    ("v0/item/1/kids", [5, 6], "d", True),
+    ("v0/item/1", {"descendants": 6}, "m", True),
+    ("v0/item/1", {"id": 1, "score": 7}, "d", True),
+    ("v0/item/1", {"id": 1, "score": 8}, "d", False),
+    ("v0/item/1", None, "d", True),
+]
+
+
+async def test_what_is_news() -> None:
+    """Of a watched path, all but points; the first value is none, but that it is told from now."""
+    peers: list[Peer] = []
+
+    async def script(peer: Peer) -> None:
+        peers.append(peer)
+        await peer.serve()
+
+    async with (
+        database(wire.front_page(STORIES), script) as server,
+        opened(f"http://127.0.0.1:{server.port}/v0") as (source, fetcher, ear),
+    ):
+        heard: list[bool] = []
+        source.on_change = lambda: heard.append(source.tells)
+        source.watch(["item/1.json"])
+        await eventually(lambda: heard)
+        assert heard == [True]
+        for path, value, action, news in PUSHES:
+            heard.clear()
+            await peers[0].push(path, value, action)
+            # Its answer comes after the push.
+            await fetcher.fetch("maxitem.json")
+            assert bool(heard) is news, (path, value)
+
+        heard.clear()
+        peers[0].writer.transport.abort()
+        await eventually(lambda: lost(ear))
+        assert heard[0] is False
