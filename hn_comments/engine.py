@@ -176,6 +176,7 @@ async def open_history(
         api_url=settings.api_url,
         told=told,
         thresholds=settings.threshold,
+        keep=settings.keep,
         audiences=("reader", "receivers") if settings.has_receivers else ("reader",),
     )
     return await stack.enter_async_context(history)

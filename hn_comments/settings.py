@@ -212,6 +212,11 @@ class Settings:
         "keep what was found in FILE, an SQLite database, and go on from it in the next run",
         group="background",
     )
+    keep: float | None = setting(
+        None,
+        optional(DURATION),
+        "remove from the history what belongs to stories last seen longer ago than this",
+    )
 
     demo: bool = flag("watch a simulated Hacker News, which needs no network", group="other")
 
@@ -276,7 +281,7 @@ CONTRADICTIONS = (
 )
 
 # Settings that mean nothing without another one.
-NEEDED = (("last", "comments"),)
+NEEDED = (("last", "comments"), ("keep", "history"))
 
 # What only a poll before this one, in this run or in the history, gives a meaning.
 NEED_A_PAST = ("refresh", "follow", "changes_only", "min_new", "comments")

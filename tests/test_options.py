@@ -42,7 +42,7 @@ def test_every_option_arrives() -> None:
         " --output out.csv --history hn.db"
         " --api-url http://127.0.0.1:8123/v0/ --connections 10 --fetch-timeout 2.5 --retries 1"
         " --max-fetches 99 --full-walk --on-error cancel"
-        " --max-errors 0 --format csv --changes-only -v"
+        " --max-errors 0 --format csv --changes-only -v --keep 90d"
     )
 
     settings = parse_settings(shlex.split(line))
@@ -67,6 +67,7 @@ def test_every_option_arrives() -> None:
         format="csv",
         changes_only=True,
         verbose=True,
+        keep=90 * 86400,
     )
 
 
