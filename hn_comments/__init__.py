@@ -17,6 +17,8 @@ Item                        an item of the API, checked
 Count                       comments by kind, and how many could not be read
 Comment                     a new comment, and where it was written
 Progress                    how far a running poll has come
+Traffic                     the requests under way, and how fast they may be
+Growth                      when each comment of a post was written
 
 Event                       any of the next five, which `watch` passes to *on_event*
 PollBegan                   a poll was launched
@@ -24,6 +26,8 @@ Trouble                     something went wrong, again and again, or is over
 WorldChanged                the API shows another world: everything is read anew
 MemoryDropped               the history file contradicted itself: it is read anew
 PollsLost                   the history file lacks polls
+NoticeTaken                 a receiver has taken a notice
+Serving                     the port is open
 
 Session                     the connections to one API; use it with `async with`
 URLFetcher                  gets JSON through a session, and counts the requests
@@ -43,6 +47,7 @@ HNCommentsError             the base of all errors
     StillUnreadable         an item failed in earlier polls; this one did not ask for it
     NoSuchItem              the post to count is `null`
     BadProxy                the environment names a proxy that cannot be used
+    CannotServe             a port, or the metrics file, cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server has refused everything for a minute
     HistoryError            the history file cannot be used

@@ -42,7 +42,8 @@ def test_every_option_arrives() -> None:
         " --output out.csv --history hn.db"
         " --api-url http://127.0.0.1:8123/v0/ --connections 10 --fetch-timeout 2.5 --retries 1"
         " --max-fetches 99 --full-walk --on-error cancel"
-        " --max-errors 0 --format csv --changes-only -v --keep 90d"
+        " --max-errors 0 --format csv --changes-only -v"
+        " --keep 90d --serve [::1]:8000 --metrics-file hn.prom"
     )
 
     settings = parse_settings(shlex.split(line))
@@ -68,6 +69,8 @@ def test_every_option_arrives() -> None:
         changes_only=True,
         verbose=True,
         keep=90 * 86400,
+        serve="[::1]:8000",
+        metrics_file="hn.prom",
     )
 
 
