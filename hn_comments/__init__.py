@@ -20,18 +20,27 @@ Progress                    how far a running poll has come
 Traffic                     the requests under way, and how fast they may be
 Growth                      when each comment of a post was written
 
-Event                       any of the next five, which `watch` passes to *on_event*
+Crossing                    a threshold that a story has reached
+Notice                      what receivers are told of one poll
+
+Event                       a Notice or any of the next eleven: `watch` passes them to *on_event*
 PollBegan                   a poll was launched
 Trouble                     something went wrong, again and again, or is over
 WorldChanged                the API shows another world: everything is read anew
 MemoryDropped               the history file contradicted itself: it is read anew
+HistoryMoved                the history file is not at its path any more: it is opened anew
 PollsLost                   the history file lacks polls
+NotTold                     comments and counts that were not written; the next run tells them
+AlreadyAbove                stories that stand above a threshold that is new to the history
+TaskFailed                  a task in the background ended with an unexpected error
 NoticeTaken                 a receiver has taken a notice
 Serving                     the port is open
 
 Session                     the connections to one API; use it with `async with`
 URLFetcher                  gets JSON through a session, and counts the requests
-count_comments              count the comments of one post once
+count                       count the comments of one post, once, in one call
+count_sync                  the same without an event loop
+count_comments              the same through a URLFetcher of one's own
 
 HNCommentsError             the base of all errors
     FetchError              a request did not give usable JSON
@@ -41,7 +50,8 @@ HNCommentsError             the base of all errors
         BadStatus           ... but an HTTP error
         NotJSON             ... but something else
         BodyTooLarge        ... but too many bytes
-        RedirectRefused     ... but a redirect to another host, or in a circle
+        BodyCompressed      ... but compressed bytes
+        RedirectRefused     ... but a redirect to another server, or in a circle
         ProxyFailed         ... because the proxy would not pass it on
     MalformedItem           the answer is JSON, but not a usable item
     StillUnreadable         an item failed in earlier polls; this one did not ask for it
@@ -50,7 +60,9 @@ HNCommentsError             the base of all errors
     CannotServe             a port, or the metrics file, cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server has refused everything for a minute
+    BadReceiver             the settings name a receiver of notices that cannot be used
     HistoryError            the history file cannot be used
+    ScreenFailed            the live table cannot be shown
     PollFailed              a poll had no result, or was cancelled by a failure
     TooManyErrors           too many polls in a row failed
 """

@@ -10,6 +10,7 @@ from .engine import watch as watch
 from .errors import BadProxy as BadProxy
 from .errors import BadReceiver as BadReceiver
 from .errors import BadStatus as BadStatus
+from .errors import BodyCompressed as BodyCompressed
 from .errors import BodyTooLarge as BodyTooLarge
 from .errors import CannotServe as CannotServe
 from .errors import CertificateInvalid as CertificateInvalid
@@ -26,6 +27,7 @@ from .errors import PollFailed as PollFailed
 from .errors import ProxyFailed as ProxyFailed
 from .errors import RateLimited as RateLimited
 from .errors import RedirectRefused as RedirectRefused
+from .errors import ScreenFailed as ScreenFailed
 from .errors import StillUnreadable as StillUnreadable
 from .errors import TooManyErrors as TooManyErrors
 from .events import AlreadyAbove as AlreadyAbove

@@ -1,13 +1,14 @@
 """The picture in the design: who may import whom."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import hn_comments
+
+from .support import run
 
 
 PACKAGE = Path(hn_comments.__file__).parent
@@ -121,18 +122,16 @@ def test_modules_of_a_wing_import_each_other_in_one_direction(wing: str) -> None
             del below[module]
 
 
-def test_help_and_version_import_nothing_slow() -> None:
+async def test_help_and_version_import_nothing_slow() -> None:
     """Neither a shell's completion nor a reader of --help waits for aiohttp."""
     for option in ("--help", "--version"):
         code = (
             "import sys; from hn_comments.__main__ import main\n"
             f"try: main([{option!r}])\n"
             "except SystemExit: pass\n"
-            "print([m for m in ('aiohttp', 'asyncio', 'rich') if m in sys.modules])"
+            "print([m for m in ('aiohttp', 'asyncio', 'rich', 'textual') if m in sys.modules])"
         )
 
-        output = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
+        _, stdout, _ = await run(sys.executable, "-c", code)
 
-        assert output.stdout.splitlines()[-1] == "[]"
+        assert stdout.splitlines()[-1] == "[]"

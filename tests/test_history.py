@@ -3,13 +3,13 @@
 import asyncio
 import os
 import random
-import signal
 import sqlite3
-import subprocess
+import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from hn_comments import HistoryError, Item, PollReport, Settings, URLFetcher
 from hn_comments.events import Troubles
 from hn_comments.history.database import migrate
 from hn_comments.history.history import History
-from hn_comments.history.schema import APPLICATION_ID, VERSION
+from hn_comments.history.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from hn_comments.history.store import Store
 from hn_comments.memory.discussion import Discussion
 from hn_comments.memory.memory import Memory
@@ -27,7 +27,19 @@ from hn_comments.models import State
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
-from .support import COMMAND, DEADLINE, MS, Clock, Ear, client, eventually, front_page
+from .support import (
+    COMMAND,
+    DEADLINE,
+    MS,
+    Clock,
+    Ear,
+    client,
+    eventually,
+    front_page,
+    outcome,
+    run,
+    started,
+)
 
 
 @pytest.fixture
@@ -457,12 +469,20 @@ def test_path_that_cannot_be(name: str, problem: str, tmp_path: Path) -> None:
     assert str(caught.value) == f"the history file {path!r} {problem}"
 
 
-@pytest.mark.skipif(os.name != "posix" or not hasattr(os, "geteuid"), reason="needs POSIX users")
-def test_read_only_file_is_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def read_only_file() -> Iterator[Path]:
+    """A history in a folder that every user may enter, unlike pytest's."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder, "h.db")
+        Store(str(path)).close()
+        path.chmod(0o444)
+        yield path
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX users")
+async def test_read_only_file_is_refused(read_only_file: Path) -> None:
     """By a user who is not root: root may write any file."""
-    path = tmp_path / "h.db"
-    Store(str(path)).close()
-    path.chmod(0o444)
     code = (
         "import os, sys\n"
         "from hn_comments.history.store import Store\n"
@@ -470,16 +490,10 @@ def test_read_only_file_is_refused(tmp_path: Path) -> None:
         "try: Store(sys.argv[1])\n"
         "except Exception as exc: print(exc)"
     )
-    # Other users cannot enter pytest's folders, of which a worker has one more.
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        if folder.name != "tmp":
-            folder.chmod(0o755)
 
-    done = subprocess.run(
-        [COMMAND[0], "-c", code, str(path)], capture_output=True, text=True, check=True
-    )
+    _, stdout, _ = await run(sys.executable, "-c", code, str(read_only_file))
 
-    assert done.stdout.strip().endswith("is read-only: make it writable, or copy it")
+    assert stdout.strip().endswith("is read-only: make it writable, or copy it")
 
 
 @pytest.mark.parametrize("name", [":memory:", "file:h.db?mode=memory", "~h.db"])
@@ -531,18 +545,42 @@ def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
     """A file of an older version gets all it lacks; a step that fails leaves it unchanged."""
     steps = (("CREATE TABLE a (x)",), ("CREATE TABLE b (x)", "INSERT INTO a VALUES (1)"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, steps[:1])
+        migrate(connection, steps[:1], {})
         with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, (*steps, ("CREATE TABLE c (x)", "nonsense")))
+            migrate(connection, (*steps, ("CREATE TABLE c (x)", "nonsense")), {})
         before = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        migrate(connection, steps)
-        migrate(connection, steps)
-        migrate(connection, steps[:1])
+        migrate(connection, steps, {})
+        migrate(connection, steps, {})
+        migrate(connection, steps[:1], {})
 
         assert before == (1,)
         assert connection.execute("SELECT x FROM a").fetchall() == [(1,)]
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+OLD_FILE = """
+    INSERT INTO polls VALUES (1, '2026-11-01T10:00:00Z', 'top', 1, 9, 0, 0, 'full', 0, 0, 'exact',
+        NULL);
+    INSERT INTO stories VALUES (1, 'story', 'Old', 'ann', NULL, 9, '2026-11-01T09:00:00Z',
+        '2026-11-01T10:00:00Z', '2026-11-01T10:00:00Z');
+    INSERT INTO counts VALUES (1, 1, 1, 2, 2, 0, 0, 0, 2, 9, 'exact');
+    CREATE VIEW latest_counts AS SELECT 'old' AS title;
+    CREATE VIEW mine AS SELECT 7 AS x;
+"""
+
+
+def test_file_of_an_older_version_keeps_its_figures(path: str) -> None:
+    """It gets the newer tables and views; views of the user's own stay."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, MIGRATIONS[:1], {})
+        connection.executescript(OLD_FILE)
+
+    Store(path).close()
+
+    assert query(path, "SELECT title, rank, comments FROM latest_counts") == [("Old", 1, 2)]
+    assert query(path, "SELECT * FROM told") == [(1, 2, "exact")]
+    assert query(path, "SELECT * FROM mine") == [(7,)]
 
 
 # Accidents.
@@ -948,33 +986,24 @@ async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None
     moments = random.Random(3)
     printed = 0
     for _ in range(3):
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, "--api-url", url, "--history", path, "--period", "0.05", "--format", "json",
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        assert process.stdout
-        async with asyncio.timeout(DEADLINE):
-            await process.stdout.readline()
+        options = ["--history", path, "--period", "0.05", "--format", "json"]
+        async with started(*COMMAND, "--api-url", url, *options) as process:
+            assert process.stdout
+            async with asyncio.timeout(DEADLINE):
+                await process.stdout.readline()
             await asyncio.sleep(moments.uniform(0, 300) * MS)
-            process.send_signal(signal.SIGKILL)
-            lines = await process.stdout.read()
-            await process.wait()
-        printed += lines.count(b'{"type": "poll"')
+            process.kill()
+            _, stdout, _ = await outcome(process)
+        printed += stdout.count('{"type": "poll"')
 
         assert query(path, "SELECT count(*) >= ? FROM polls", printed) == [(1,)]
         assert query(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:
+async def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:
     """The exit code is 2, as for any other bad argument."""
-    done = subprocess.run(
-        [*COMMAND, "--history", str(tmp_path), "--once"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code, stdout, stderr = await run(*COMMAND, "--history", str(tmp_path), "--once")
 
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert f"the history file '{tmp_path}' is a directory: name a file in it" in done.stderr
+    assert (code, stdout) == (2, "")
+    assert stderr.count("\n") == 1
+    assert f"the history file '{tmp_path}' is a directory: name a file in it" in stderr

@@ -26,6 +26,7 @@ from ..settings import (
     check_together,
 )
 from .arguments import FileProblem, expand_files, post, suggest
+from .environment import find_problem
 
 
 # Where the API is, if --api-url does not say.
@@ -277,8 +278,10 @@ def check_limit(parser: Parser, given: dict[str, Any]) -> None:
 
 def check_surroundings(parser: Parser, settings: Settings) -> None:
     """
-    Refuse what the terminal or the file system does not allow.
+    Refuse what the terminal, the file system or the environment does not allow.
     """
+    if problem := find_problem():
+        parser.error(problem)
     if settings.notify_test and not settings.has_receivers:
         parser.error("argument --notify-test: needs --notify or --notify-command")
     if settings.live and not (sys.stdout and sys.stdout.isatty()):

@@ -11,13 +11,21 @@ import logging
 import sys
 from collections.abc import AsyncIterable, Callable
 
-from ..errors import BadProxy, BadReceiver, CannotServe, HistoryError, TooManyErrors
+from ..errors import (
+    BadProxy,
+    BadReceiver,
+    CannotServe,
+    HistoryError,
+    ScreenFailed,
+    TooManyErrors,
+)
 from ..events import Event
 from ..models import PollReport
 from ..output.printer import CannotWriteError, Printer
 from ..output.stamps import is_service
 from ..output.writer import Writer
 from ..settings import Settings
+from .environment import drop_nonsense
 from .signals import Stopper, has_terminal
 
 
@@ -56,6 +64,7 @@ def run(settings: Settings) -> int:
     """
     if settings.notify_test:
         return try_notices(settings)
+    drop_nonsense()
     stopper = Stopper()
     printer = Printer(settings, stop=stopper.stop)
     try:
@@ -133,7 +142,7 @@ def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
         logger.error("Stopped by --max-errors %d: %s", len(exc.messages), exc)
         logger.error("Error detected, quitting")
         return EXIT_ERRORS
-    except (BadProxy, BadReceiver, HistoryError) as exc:
+    except (BadProxy, BadReceiver, HistoryError, ScreenFailed) as exc:
         logger.error("%s", exc)
         return EXIT_USAGE
     if settings.demo:
