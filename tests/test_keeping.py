@@ -9,7 +9,7 @@ import pytest
 
 from hn_comments import PollReport, Settings, URLFetcher
 from hn_comments.history.history import History
-from hn_comments.history.keeping import MAX_ROWS
+from hn_comments.history.keeping import MAX_ROWS, TRUSTED
 from hn_comments.memory.memory import Memory
 from hn_comments.settings import BadSetting
 from hn_comments.simulator import Simulator, World
@@ -140,6 +140,25 @@ async def test_polls_go_unless_a_count_is_theirs(path: str) -> None:
 
     assert query(path, "SELECT poll_id FROM polls") == [(1,), (3,), (4,)]
     assert query(path, "SELECT comments FROM latest_counts") == [(5,)]
+
+
+async def test_clock_that_is_years_ahead_removes_nothing(path: str) -> None:
+    """Where a machine starts with a wrong clock, it is set right soon."""
+    world = front_page(5, 7)
+    left = world.top[1]
+    async with client(world) as (_, fetcher):
+        for _ in range(TRUSTED):
+            await poll(fetcher, path)
+        world.top.remove(left)
+        # The files cannot tell this from a clock that went ahead.
+        query(path, "UPDATE stories SET last_seen = '2016-01-01T00:00:00Z'")
+        query(path, "UPDATE polls SET started_at = '2016-01-01T00:00:00Z'")
+        await poll(fetcher, path, YEAR)
+        first = rows_of(path, left)["items"]
+        for _ in range(TRUSTED):
+            await poll(fetcher, path, YEAR)
+
+    assert (first, rows_of(path, left)["items"]) == (7, 0)
 
 
 def test_keep_needs_a_history() -> None:

@@ -7,6 +7,9 @@ The file does not shrink by that, but it stops growing: SQLite writes new rows w
 import json
 import sqlite3
 from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from ..models import utc_time
 
 
 # Rows removed in one transaction: some hundredths of a second, and far more than a poll adds.
@@ -14,6 +17,12 @@ MAX_ROWS = 500
 
 # Seconds in which nothing new is old enough, once nothing is: looking reads all stories.
 PAUSE = 600.0
+
+# Polls for which a clock that is years ahead removes nothing: after a start, until it is set right.
+TRUSTED = 20
+
+# When the poll so many before the last began.
+FIND_EARLIER = "SELECT started_at FROM polls ORDER BY poll_id DESC LIMIT 1 OFFSET ?"
 
 FIND_OLD = """
     SELECT story_id FROM stories
@@ -30,6 +39,17 @@ REMOVE_POLLS = """
         ) LIMIT ?
     )
 """
+
+
+def find_end(connection: sqlite3.Connection, now: datetime, keep: float) -> str:
+    """
+    Return the time before which all is old: *keep* seconds before *now*, if the clock is right.
+    """
+    earlier = connection.execute(FIND_EARLIER, (TRUSTED,)).fetchone()
+    end = utc_time(now - timedelta(seconds=keep))
+    if earlier is None:
+        return end
+    return min(end, utc_time(datetime.fromisoformat(earlier[0]) - timedelta(seconds=keep)))
 
 
 def remove_old(connection: sqlite3.Connection, before: str, *, besides: Collection[int]) -> int:

@@ -12,14 +12,14 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from ..errors import HistoryError
 from ..events import AlreadyAbove, MemoryDropped, Tell
 from ..memory import Crossings, Discussion, Memory
 from ..models import Crossing, Notice, PollReport, utc_time
 from .database import CHOOSE_ANOTHER, DATABASE_ERRORS, explain, identify, is_damage, open_database
-from .keeping import PAUSE, remove_old
+from .keeping import PAUSE, find_end, remove_old
 from .loading import (
     ContradictionError,
     find_followed,
@@ -183,7 +183,7 @@ class Store:
                 self._save_crossings(memory.crossings)
                 self._forget_untold(reports, memory)
             if self.keep is not None and reports and time.monotonic() >= self._remove_at:
-                self._remove_old(reports[-1].started - timedelta(seconds=self.keep), memory)
+                self._remove_old(reports[-1].started, self.keep, memory)
             self._save_world()
         self.archive.committed()
         if memory is not None:
@@ -191,9 +191,10 @@ class Store:
             memory.crossings.silent.clear()
         return known
 
-    def _remove_old(self, before: datetime, memory: Memory | None) -> None:
-        kept = memory.discussions if memory is not None else ()
-        if not remove_old(self.connection, utc_time(before), besides=kept):
+    def _remove_old(self, now: datetime, keep: float, memory: Memory | None) -> None:
+        remembered = memory.discussions if memory is not None else ()
+        before = find_end(self.connection, now, keep)
+        if not remove_old(self.connection, before, besides=remembered):
             self._remove_at = time.monotonic() + PAUSE
 
     def _save_crossings(self, crossings: Crossings) -> None:
