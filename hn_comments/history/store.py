@@ -163,6 +163,7 @@ class Store:
         if self.damage:
             raise self.damage
         known: list[Crossing] = []
+        unsent: set[tuple[int, str]] = set()
         with transaction(self.connection, "IMMEDIATE"):
             for report in reports:
                 save_report(self.connection, report)
@@ -175,24 +176,27 @@ class Store:
                 self._save_sent(notice)
             if memory is not None and reports:
                 self.archive.save(memory, utc_time(reports[-1].started))
-                self._save_crossings(memory.crossings)
+                unsent = self._save_crossings(memory.crossings)
                 self._forget_untold(reports, memory)
             self._save_world()
         self.archive.committed()
         if memory is not None:
-            memory.crossings.rearmed.clear()
+            memory.crossings.rearmed &= unsent
             memory.crossings.silent.clear()
         return known
 
-    def _save_crossings(self, crossings: Crossings) -> None:
+    def _save_crossings(self, crossings: Crossings) -> set[tuple[int, str]]:
         """
         Write what may be reached again, and what was reached before anybody asked.
+
+        Return what stays, although it may be reached again: nobody was told yet.
         """
-        forget_rearmed(self.connection, crossings)
+        unsent = forget_rearmed(self.connection, crossings)
         now = datetime.now(UTC)
         save_crossings(self.connection, crossings.silent, utc_time(now))
         silent = Notice(time=now, crossings=tuple(crossings.silent))
         save_sent(self.connection, silent, utc_time(now))
+        return unsent
 
     def _save_sent(self, notice: Notice) -> None:
         save_sent(self.connection, notice, utc_time(datetime.now(UTC)))
