@@ -255,10 +255,30 @@ async def test_hanging_receiver_delays_no_poll_and_the_end_only_so_long(
             api_url=simulator.url, notify=(f"json://{address}",), threshold=("10",), polls=5,
             period=20 * MS,
         )  # fmt: skip
-        reports = await collect(settings)
+        reports = await collect(settings, ear := Ear())
 
         assert [report.status for report in reports] == ["exact"] * 5
         assert hook.told == []
+        assert ear.sentences()[-1] == (
+            f"Cannot tell json://{address}/...: no answer before the end of the program"
+        )
+
+
+async def test_failure_at_the_end_promises_nothing() -> None:
+    """One before that says that it is tried again."""
+    hook, before, at_the_end = Hook(), Ear(), Ear()
+    hook.status = 500
+    async with serve(hook) as address:
+        settings = Settings(notify=(f"json://{address}",))
+        async with Notices(settings, Troubles(before)) as notices:
+            notices.tell(notice())
+            await eventually(lambda: len(before.events) > 1)
+        async with Notices(settings, Troubles(at_the_end)) as notices:
+            notices.tell(notice())
+
+    (_, first, *_), (_, last) = before.sentences(), at_the_end.sentences()
+    assert first.endswith("error=500. (it is tried again)")
+    assert last.endswith("error=500.")
 
 
 async def test_mail_is_sent() -> None:
