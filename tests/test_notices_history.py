@@ -160,17 +160,35 @@ def test_growth_that_fell_before_it_was_taken_is_not_lost(path: str) -> None:
 async def test_new_comments_that_nobody_took_are_told_by_the_next_run(
     path: str, friend: Friend
 ) -> None:
-    """Beside what the reader of the output is told."""
+    """Beside what the reader of the output is told; also after several runs without success."""
     world = front_page(3)
     await run(world, path, comments=True)
     friend.away = True
     missed = world.add_reply(world.top[0])
+    await run(world, path, comments=True)
     await run(world, path, comments=True)
     friend.away = False
     await run(world, path, comments=True)
     await run(world, path, comments=True)
 
     assert friend.comments == [missed]
+
+
+async def test_comments_that_died_before_they_were_told_are_forgotten(
+    path: str, friend: Friend
+) -> None:
+    """No run asks for them again."""
+    world = front_page(3)
+    await run(world, path, comments=True)
+    friend.away = True
+    missed = world.add_reply(world.top[0])
+    await run(world, path, comments=True)
+    world.kill(missed)
+    await run(world, path, comments=True)
+
+    with closing(sqlite3.connect(path)) as connection:
+        left = connection.execute("SELECT * FROM untold").fetchall()
+    assert left == []
 
 
 async def test_two_programs_on_one_history_tell_once(path: str, friend: Friend) -> None:

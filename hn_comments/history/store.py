@@ -88,8 +88,6 @@ class Store:
         self.is_recalled = is_recalled
         # Who is to be told of new comments: the reader of the output, and receivers of notices.
         self.audiences = audiences
-        # Comments that an earlier run did not tell, as long as nobody has looked at them.
-        self.untold: set[int] = set()
         try:
             self._check_world()
         except HistoryError:
@@ -177,12 +175,14 @@ class Store:
             if memory is not None and reports:
                 self.archive.save(memory, utc_time(reports[-1].started))
                 unsent = self._save_crossings(memory.crossings)
-                self._forget_untold(reports, memory)
+                for audience in self.audiences:
+                    forget_untold(self.connection, audience, memory.gone)
             self._save_world()
         self.archive.committed()
         if memory is not None:
             memory.crossings.rearmed &= unsent
             memory.crossings.silent.clear()
+            memory.gone.clear()
         return known
 
     def _save_crossings(self, crossings: Crossings) -> set[tuple[int, str]]:
@@ -202,16 +202,6 @@ class Store:
         save_sent(self.connection, notice, utc_time(datetime.now(UTC)))
         ids = [comment.item.id for comment in notice.comments]
         forget_untold(self.connection, "receivers", ids)
-
-    def _forget_untold(self, reports: Sequence[PollReport], memory: Memory) -> None:
-        """
-        Forget the comments of earlier runs that turned out to be gone: nobody tells them.
-        """
-        telling = {comment.item.id for report in reports for comment in report.comments}
-        gone = self.untold - memory.untold.keys() - telling
-        for audience in self.audiences:
-            forget_untold(self.connection, audience, gone)
-        self.untold &= memory.untold.keys()
 
     def recall(
         self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
@@ -266,7 +256,6 @@ class Store:
             self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
         memory.untold.update(load_untold(self.connection))
         memory.unsent.extend(load_unsent(self.connection))
-        self.untold = {*memory.untold}
 
     def _load(self, memory: Memory, post_id: int) -> None:
         discussion = Discussion(post_id, clock=memory.clock, newcomers=memory.newcomers)
