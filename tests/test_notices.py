@@ -264,6 +264,30 @@ async def test_hanging_receiver_delays_no_poll_and_the_end_only_so_long(
         )
 
 
+async def test_receiver_that_never_ends_does_not_keep_the_program() -> None:
+    """Neither at the end of the loop, nor in a thread for which Python waits at its own end."""
+
+    async def trickle(_: str, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        while True:
+            writer.write(b"H")
+            await asyncio.sleep(100 * MS)
+
+    program = f"""
+import hn_comments.notices.notices as notices
+from hn_comments.__main__ import main
+
+notices.DRAIN = {100 * MS}
+raise SystemExit(main())
+"""
+    async with wire.serve(trickle) as server, Simulator(front_page(9)) as simulator:
+        options = ["--api-url", simulator.url, "--once", "--quiet", "--threshold", "5"]
+        url = f"json://127.0.0.1:{server.port}"
+        code, _, stderr = await run(sys.executable, "-c", program, *options, "--notify", url)
+
+    assert code == 0
+    assert stderr.endswith(f"Cannot tell {url}/...: no answer before the end of the program\n")
+
+
 async def test_failure_at_the_end_promises_nothing() -> None:
     """One before that says that it is tried again."""
     hook, before, at_the_end = Hook(), Ear(), Ear()
