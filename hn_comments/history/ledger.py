@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from ..events import AlreadyAbove
-from ..memory import Crossings, Memory
+from ..memory import Memory
 from ..models import Crossing, Notice, PollReport, utc_time
 from .notices import (
     add_threshold,
@@ -30,8 +30,6 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, audiences: Sequence[str]) -> None:
         self.connection = connection
         self.audiences = audiences
-        # Comments that an earlier run did not tell, as long as nobody has looked at them.
-        self._untold: set[int] = set()
 
     def load(self, memory: Memory) -> None:
         """
@@ -39,7 +37,6 @@ class Ledger:
         """
         memory.untold.update(load_untold(self.connection))
         memory.unsent.extend(load_unsent(self.connection))
-        self._untold = {*memory.untold}
 
     def add_thresholds(self, thresholds: Collection[str]) -> list[AlreadyAbove]:
         """
@@ -85,24 +82,17 @@ class Ledger:
             ids = [comment.item.id for comment in notice.comments]
             forget_untold(self.connection, "receivers", ids)
 
-    def note_memory(self, memory: Memory, reports: Iterable[PollReport]) -> None:
+    def note_memory(self, memory: Memory) -> set[tuple[int, str]]:
         """
         Write what the memory knows of crossings, and which comments nobody has to tell any more.
-        """
-        self._note_crossings(memory.crossings)
-        # The comments of earlier runs that turned out to be gone.
-        telling = {comment.item.id for report in reports for comment in report.comments}
-        gone = self._untold - memory.untold.keys() - telling
-        for audience in self.audiences:
-            forget_untold(self.connection, audience, gone)
-        self._untold &= memory.untold.keys()
 
-    def _note_crossings(self, crossings: Crossings) -> None:
+        Return the crossings that stay, although they may be reached again: nobody was told yet.
         """
-        Write what may be reached again, and what was reached before anybody asked.
-        """
-        forget_rearmed(self.connection, crossings)
+        for audience in self.audiences:
+            forget_untold(self.connection, audience, memory.gone)
+        unsent = forget_rearmed(self.connection, memory.crossings)
         now = datetime.now(UTC)
-        save_crossings(self.connection, crossings.silent, utc_time(now))
-        silent = Notice(time=now, crossings=tuple(crossings.silent))
+        silent = Notice(time=now, crossings=tuple(memory.crossings.silent))
+        save_crossings(self.connection, silent.crossings, utc_time(now))
         save_sent(self.connection, silent, utc_time(now))
+        return unsent

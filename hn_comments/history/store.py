@@ -146,20 +146,22 @@ class Store:
             raise FileMovedError(self.path)
         if self.damage:
             raise self.damage
+        kept: set[tuple[int, str]] = set()
         with transaction(self.connection, "IMMEDIATE"):
             known = self.ledger.note_reports(reports)
             self.ledger.note_told(told)
             self.ledger.note_sent(sent)
             if memory is not None and reports:
                 self.archive.save(memory, utc_time(reports[-1].started))
-                self.ledger.note_memory(memory, reports)
+                kept = self.ledger.note_memory(memory)
             if reports:
                 self._remove_old(reports[-1].started, memory)
             self._save_world()
         self.archive.committed()
         if memory is not None:
-            memory.crossings.rearmed.clear()
+            memory.crossings.rearmed &= kept
             memory.crossings.silent.clear()
+            memory.gone.clear()
         return known
 
     def _remove_old(self, now: datetime, memory: Memory | None) -> None:
