@@ -117,7 +117,7 @@ class Pacer:
         """
         Return what there is to see of it now.
         """
-        return Traffic(in_flight=self.in_flight, rate=self.pace.rate(read_clock()))
+        return Traffic(in_flight=self.in_flight, rate=self.pace.rate(self._now()))
 
     def close(self) -> None:
         """
