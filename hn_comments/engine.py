@@ -12,13 +12,14 @@ import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any
 
-from .api import URLFetcher, open_source
+from .api import Source, URLFetcher, open_source
 from .errors import PollFailed
 from .events import Tell, Troubles
 from .memory import Memory
-from .models import PollReport, Progress
+from .models import Growth, PollReport, Progress, Traffic
 from .notices import Notices
 from .poller import Poller
+from .posts import describe_growth
 from .settings import Settings
 from .stories import Poll, measure_progress, watched_paths
 from .tasks import stop_tasks
@@ -56,13 +57,17 @@ class Control:
         self._poller: Poller | None = None
         self._stopped = False
         self._polls: list[Poll] = []
+        self._source: Source | None = None
+        self._memory: Memory | None = None
 
-    def connect(self, poller: Poller, polls: list[Poll]) -> None:
+    def connect(self, poller: Poller, polls: list[Poll], *, source: Source, memory: Memory) -> None:
         """
         Control *poller* and its running *polls*; `watch` calls this.
         """
         self._poller = poller
         self._polls = polls
+        self._source = source
+        self._memory = memory
         if self._stopped:
             poller.stop()
 
@@ -72,6 +77,20 @@ class Control:
         """
         measured = map(measure_progress, self._polls)
         return next((progress for progress in measured if progress is not None), None)
+
+    def traffic(self) -> Traffic | None:
+        """
+        Return how many requests are under way, and how fast they may be; None before the start.
+        """
+        return self._source.pacer.traffic() if self._source is not None else None
+
+    def growth(self, post_id: int, *, newest: int = 20) -> Growth | None:
+        """
+        Return how a discussion grew, if it is remembered, with so many of its *newest* comments.
+        """
+        if self._memory is None or post_id not in self._memory.discussions:
+            return None
+        return describe_growth(self._memory.discussions[post_id], newest)
 
     def stop(self) -> None:
         """
@@ -130,7 +149,7 @@ async def watch(
 
         poller = Poller(poll, settings, troubles, is_told=lambda: source.tells)
         source.on_change = poller.wake
-        control.connect(poller, polls)
+        control.connect(poller, polls, source=source, memory=memory)
         running = asyncio.create_task(poller.run(), name="poller")
         running.add_done_callback(lambda _: reports.put_nowait(None))
         try:
@@ -177,6 +196,7 @@ async def open_history(
         api_url=settings.api_url,
         told=told,
         thresholds=settings.threshold,
+        keep=settings.keep,
         audiences=("reader", "receivers") if settings.has_receivers else ("reader",),
     )
     return await stack.enter_async_context(history)

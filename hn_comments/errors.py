@@ -18,6 +18,7 @@ HNCommentsError
     NoSuchItem              the post to count is `null`
     BadProxy                the environment names a proxy that cannot be used
     BadReceiver             a receiver of notices cannot be used
+    CannotServe             a port, or the metrics file, cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server has refused everything for a minute
     HistoryError            the history file cannot be used
@@ -224,6 +225,20 @@ class BadReceiver(HNCommentsError):
     """
     A receiver of notices that the settings name cannot be used.
     """
+
+
+class CannotServe(HNCommentsError):
+    """
+    What the setting *field* asks for cannot be done here: *problem*.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(field, problem)
+
+    def __str__(self) -> str:
+        return f"argument --{self.field.replace('_', '-')}: {self.problem}"
 
 
 class FetchLimitExceeded(HNCommentsError):

@@ -15,9 +15,18 @@ from .models import Notice
 
 # What can go wrong again and again: polls fail, ticks have no poll, `updates` cannot be read, the
 # history file cannot be written, Hacker News' own number of a post is not what was counted, a
-# receiver does not take notices, the heartbeat is not heard, there is no socket.
+# receiver does not take notices, the heartbeat is not heard, the metrics file cannot be written,
+# there is no socket.
 Kind = Literal[
-    "polls", "ticks", "updates", "history", "descendants", "receiver", "heartbeat", "socket"
+    "polls",
+    "ticks",
+    "updates",
+    "history",
+    "descendants",
+    "receiver",
+    "heartbeat",
+    "metrics",
+    "socket",
 ]
 
 # Troubles that are remembered at once: twice as many as a list has stories.
@@ -46,8 +55,9 @@ class Trouble:
     Something went wrong for the *count*-th time in a row, or is *over* after so many times.
 
     *first* says that this is how it began. *subject* is the post or the file concerned, *seconds*
-    how long it has lasted. Of failed polls *poll* is the last one's name, and *next_in* the seconds
-    until the next one, if there is one. `output` says the first time and the end.
+    how long it has lasted. Of failed polls *poll* is the last one's name. *next_in* are the seconds
+    until the next poll, or until a receiver is tried again, if that is to be. `output` says the
+    first time and the end.
     """
 
     kind: Kind
@@ -128,6 +138,25 @@ class AlreadyAbove:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeTaken:
+    """
+    A *receiver*, whose name shows no password, has taken a notice.
+    """
+
+    receiver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """
+    The port is open: the page is at this *url*. The system has *chosen* the port, or the user.
+    """
+
+    url: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFailed:
     """
     A task in the background ended with an error that nobody expected.
@@ -147,6 +176,8 @@ Event = (
     | HistoryMoved
     | NotTold
     | AlreadyAbove
+    | NoticeTaken
+    | Serving
     | TaskFailed
     | Notice
 )

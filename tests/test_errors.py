@@ -43,6 +43,10 @@ EXAMPLES = [
         "Apprise cannot use the address foo://...",
     ),
     (
+        errors.CannotServe("metrics_file", "cannot write 'x': No space left on device"),
+        "argument --metrics-file: cannot write 'x': No space left on device",
+    ),
+    (
         errors.BadProxy("socks5://me:secret@proxy.example"),
         "the proxy '...@proxy.example' in the environment is not an http:// address",
     ),

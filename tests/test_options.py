@@ -43,6 +43,7 @@ def test_every_option_arrives() -> None:
         " --source socket"
         " --max-fetches 99 --full-walk --on-error cancel"
         " --max-errors 0 --format csv --changes-only -v"
+        " --keep 90d --serve [::1]:8000 --metrics-file hn.prom"
     )
 
     settings = parse_settings(shlex.split(line))
@@ -68,6 +69,9 @@ def test_every_option_arrives() -> None:
         format="csv",
         changes_only=True,
         verbose=True,
+        keep=90 * 86400,
+        serve="[::1]:8000",
+        metrics_file="hn.prom",
     )
 
 

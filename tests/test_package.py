@@ -9,12 +9,12 @@ from .support import run
 
 
 def test_help_is_one_line_a_name() -> None:
-    """Every public name, in under a hundred lines; not a page for each, and a list of modules."""
+    """Every public name, in under 120 lines; not a page for each, and a list of modules."""
     page = pydoc.plain(pydoc.render_doc(hn_comments))
     described = {line.split()[0] for line in str(hn_comments.__doc__).splitlines() if line}
 
     assert set(hn_comments.__all__) - {"__version__"} <= described  # type: ignore[attr-defined]
-    assert len(page.splitlines()) < 100
+    assert len(page.splitlines()) < 120
     assert "class " not in page
 
 

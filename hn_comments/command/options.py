@@ -291,6 +291,17 @@ def check_surroundings(parser: Parser, settings: Settings) -> None:
     if settings.history and is_part_of(settings.output or STDOUT, settings.history):
         name = "argument --output" if settings.output else "standard output"
         parser.error(f"{name}: is a file that --history writes")
+    if settings.metrics_file:
+        refuse_to_replace(parser, settings, settings.metrics_file)
+
+
+def refuse_to_replace(parser: Parser, settings: Settings, file: str) -> None:
+    """
+    Refuse to write metrics to a *file* that has something else.
+    """
+    for name, other in (("--history", settings.history), ("--output", settings.output)):
+        if other and is_part_of(file, other):
+            parser.error(f"argument --metrics-file: is a file that {name} writes")
 
 
 def is_part_of(file: str | int, database: str) -> bool:

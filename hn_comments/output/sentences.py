@@ -13,9 +13,11 @@ from ..events import (
     HistoryMoved,
     Kind,
     MemoryDropped,
+    NoticeTaken,
     NotTold,
     PollBegan,
     PollsLost,
+    Serving,
     TaskFailed,
     Trouble,
     WorldChanged,
@@ -107,6 +109,15 @@ def say_above(event: AlreadyAbove) -> Iterator[Said]:
     yield logging.INFO, f"Threshold {event.threshold} is new: {stand} above it already, no news"
 
 
+def say_taken(event: NoticeTaken) -> Iterator[Said]:
+    yield logging.DEBUG, f"{event.receiver} took a notice"
+
+
+def say_serving(event: Serving) -> Iterator[Said]:
+    # Nobody knows a port that the system chose, unless it is said.
+    yield (logging.WARNING if event.chosen else logging.INFO), f"Serving {event.url}"
+
+
 def say_failed_task(event: TaskFailed) -> Iterator[Said]:
     yield logging.ERROR, f"The {event.task} ended: {event.reason}"
 
@@ -138,9 +149,16 @@ SAYINGS: dict[type, Callable[[Any], Iterator[Said]]] = {
     HistoryMoved: say_moved,
     NotTold: say_not_told,
     AlreadyAbove: say_above,
+    NoticeTaken: say_taken,
+    Serving: say_serving,
     TaskFailed: say_failed_task,
     Notice: say_notice,
 }
+
+
+def say_whether_again(trouble: Trouble) -> str:
+    return "" if trouble.next_in is None else " (it is tried again)"
+
 
 # How loud a trouble is, if not a warning.
 LOUDNESS: dict[Kind, int] = {"polls": logging.ERROR, "descendants": logging.INFO}
@@ -155,9 +173,10 @@ BEGINNINGS: dict[Kind, Callable[[Trouble], str]] = {
         " poll can write it"
     ),
     "descendants": lambda t: f"Post {t.subject}: {t.reason}",
-    "receiver": lambda t: f"Cannot tell {t.subject}: {t.reason} (it is tried again)",
+    "receiver": lambda t: f"Cannot tell {t.subject}: {t.reason}{say_whether_again(t)}",
     "heartbeat": lambda t: f"The heartbeat is not heard at {t.subject}: {t.reason}",
     "socket": lambda t: f"Reading over HTTP, without a socket: {t.reason} (it is tried again)",
+    "metrics": lambda t: f"Cannot write {t.subject}: {t.reason} (it is tried again)",
 }
 
 # What goes well again.
@@ -170,4 +189,5 @@ ENDS: dict[Kind, Callable[[Trouble], str]] = {
     "receiver": lambda t: f"{t.subject} takes notices again, after {describe_duration(t.seconds)}",
     "heartbeat": lambda t: f"The heartbeat is heard again at {t.subject}",
     "socket": lambda t: f"The socket is back, after {describe_duration(t.seconds)}",
+    "metrics": lambda t: f"{t.subject} can be written again",
 }
