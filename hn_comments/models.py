@@ -11,6 +11,9 @@ from typing import Literal, Self
 from .plaintext import plain_text
 
 
+# What carries requests and answers: HTTP, or a websocket.
+SourceName = Literal["http", "socket"]
+
 Status = Literal["exact", "partial", "failed"]
 
 
@@ -250,7 +253,7 @@ class PollReport:
     walked again differed from what was remembered, *refused* how many requests the server
     refused. *comments* are the new ones, oldest first, if the settings ask for them, and
     *crossings* the posts that reached a threshold of theirs. *error* says why the poll failed or
-    ended early.
+    ended early. *source* is what carried its requests when it ended.
     """
 
     poll: int
@@ -269,6 +272,7 @@ class PollReport:
     refused: int = 0
     comments: tuple[Comment, ...] = ()
     crossings: tuple[Crossing, ...] = ()
+    source: SourceName = "http"
 
     @property
     def status(self) -> Status:

@@ -229,6 +229,17 @@ class Poll:
         return [*listed, *followed]
 
 
+def watched_paths(poll: Poll) -> list[str] | None:
+    """
+    Return what a poll read that may change; None for one that has not come so far, or is the last.
+    """
+    if poll.posts is None or not poll.remembers:
+        return None
+    posts = [f"item/{post.id}.json" for post in poll.posts]
+    lists = [] if poll.settings.posts else [f"{poll.settings.stories}stories.json"]
+    return ["maxitem.json", "updates.json", *lists, *posts]
+
+
 def measure_progress(poll: Poll) -> Progress | None:
     """
     Return how far a poll has come; None while it waits for its turn.
@@ -288,6 +299,7 @@ def report_poll(
         failed=failed or poll.posts is None,
         error=error or poll.problem,
         refused=poll.fetcher.refused_counter,
+        source=poll.fetcher.session.name,
         comments=find_comments(poll) if settings.comments or settings.live else (),
     )
 

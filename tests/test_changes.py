@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from hn_comments import Count, PollReport, Session, URLFetcher
+from hn_comments import Count, PollReport, URLFetcher
+from hn_comments.api.source import Source
 from hn_comments.events import Troubles
 from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
@@ -26,7 +27,7 @@ RECORDED = Path(os.environ.get("HN_COMMENTS_TESTS_RECORDED", TREES))
 class LyingFetcher(URLFetcher):
     """Answers a path with its *lies*, one after the other, before it asks the server."""
 
-    def __init__(self, session: Session, lies: dict[str, list[Any]]) -> None:
+    def __init__(self, session: Source, lies: dict[str, list[Any]]) -> None:
         super().__init__(session)
         self.lies = lies
 

@@ -40,6 +40,7 @@ def test_every_option_arrives() -> None:
         "--stories best --limit 7 --period 1m --polls 4 --max-running 3 --poll-timeout 9"
         " --output out.csv --history hn.db"
         " --api-url http://127.0.0.1:8123/v0/ --connections 10 --fetch-timeout 2.5 --retries 1"
+        " --source socket"
         " --max-fetches 99 --full-walk --on-error cancel"
         " --max-errors 0 --format csv --changes-only -v"
         " --keep 90d --serve [::1]:8000 --metrics-file hn.prom"
@@ -55,6 +56,7 @@ def test_every_option_arrives() -> None:
         max_running=3,
         poll_timeout=9,
         api_url="http://127.0.0.1:8123/v0",
+        source="socket",
         connections=10,
         fetch_timeout=2.5,
         retries=1,

@@ -64,6 +64,8 @@ def run(settings: Settings) -> int:
     """
     if settings.notify_test:
         return try_notices(settings)
+    if settings.check:
+        return try_ways(settings)
     drop_nonsense()
     stopper = Stopper()
     printer = Printer(settings, stop=stopper.stop)
@@ -93,6 +95,22 @@ def try_notices(settings: Settings) -> int:
     for sentence, _ in answers:
         sys.stdout.write(f"{sentence}\n")
     return EXIT_DONE if all(taken for _, taken in answers) else EXIT_ERRORS
+
+
+def try_ways(settings: Settings) -> int:
+    """
+    Say what comes over HTTP, and over the socket, and return the exit code for that.
+    """
+    import asyncio
+
+    from .check import print_check
+
+    try:
+        well = asyncio.run(print_check(settings))
+    except BadProxy as exc:
+        sys.stderr.write(f"hn-comments: error: {exc}\n")
+        return EXIT_USAGE
+    return EXIT_DONE if well else EXIT_ERRORS
 
 
 def code_of(printer: Printer) -> int:
