@@ -5,10 +5,11 @@ Small worlds, a client for them, and waiting for conditions.
 import asyncio
 import logging
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,6 +33,10 @@ DEADLINE = 20_000 * MS
 
 # The command, in the strictest mode Python has.
 COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments"]
+REPORT = [*COMMAND[:-1], "hn_comments.command.report"]
+
+# What a title can hold that is meant for a browser.
+HOSTILE = "</script><img src=x onerror=alert(1)> \u202egnp.exe &lt;b&gt; <!-- ]]> " + "x" * 5000
 
 
 def front_page(*sizes: int) -> World:
@@ -100,6 +105,14 @@ async def poll_once(
         assert reports[0].status == "failed"
     assert len(reports) == 1
     return reports[0]
+
+
+def query(path: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """Return what a history file answers."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(sql, values).fetchall()
+        connection.commit()
+    return found
 
 
 class Clock:

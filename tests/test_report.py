@@ -25,15 +25,10 @@ from hn_comments.models import utc_time
 from hn_comments.service.series import pack, thin
 from hn_comments.simulator import RunningSimulator
 
-from .support import COMMAND, front_page
+from .support import COMMAND, HOSTILE, REPORT, front_page, query
 
 
 StartSimulator = Callable[..., RunningSimulator]
-
-REPORT = [*COMMAND[:-1], "hn_comments.command.report"]
-
-# What a title can hold that is meant for a browser.
-HOSTILE = "</script><img src=x onerror=alert(1)> \u202egnp.exe &lt;b&gt; <!-- ]]> " + "x" * 5000
 
 
 @pytest.fixture
@@ -80,13 +75,6 @@ def unpack(packed: list[int], width: int = 2) -> list[list[int]]:
     ]
 
 
-def query(path: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
-        found = connection.execute(sql, values).fetchall()
-        connection.commit()
-    return found
-
-
 def move_polls(path: str, seconds: int) -> None:
     """Let all polls have been so many seconds earlier."""
     moved = "strftime('%Y-%m-%dT%H:%M:%SZ', started_at, ?)"
@@ -129,7 +117,7 @@ def test_overall_growth_is_that_of_all_stories(hn_simulator: StartSimulator, pat
     assert unpack(found["report"]["curve"])[-1][1] == comments
     assert sum(count for _, count in written) == comments
     (oldest,) = query(path, "SELECT CAST(strftime('%s', min(created_at)) AS INTEGER) FROM items")[0]
-    assert written[0][0] == oldest // 3600 * 3600
+    assert written[0][0] == oldest // 3600
 
 
 def test_last_day_and_hour_are_counted_back_from_the_last_poll(

@@ -78,7 +78,7 @@ REMOVALS = """
     FROM removals
 """
 LOAD_REMOVALS_BY_HOUR = f"""
-    SELECT CAST(strftime('%s', seen_at) AS INTEGER) / 3600 * 3600 AS hour, {REMOVALS}
+    SELECT CAST(strftime('%s', seen_at) AS INTEGER) / 3600 AS hour, {REMOVALS}
     WHERE seen_at <= :until GROUP BY hour ORDER BY hour
 """
 LOAD_REMOVALS_BY_STORY = f"""
@@ -180,7 +180,7 @@ class Past:
 
     def removals_by_hour(self) -> list[tuple[int, int, int, int]]:
         """
-        Return for each hour with removals how many comments died, were deleted, and came back.
+        Return for each hour (since 1970) how many comments died, were deleted, and came back.
         """
         return self._ask(LOAD_REMOVALS_BY_HOUR, until=self.as_of or FOR_EVER)
 

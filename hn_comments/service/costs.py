@@ -85,9 +85,9 @@ def kind_of(error: str | None) -> str:
 
 def drift_by_hour(polls: Sequence[PastPoll]) -> list[tuple[int, int]]:
     """
-    Return by how many comments memory was wrong, for each hour in which it was.
+    Return by how many comments memory was wrong, for each hour (since 1970) in which it was.
     """
     hours: Counter[int] = Counter()
     for poll in polls:
-        hours[poll.at - poll.at % 3600] += poll.drift
+        hours[poll.at // 3600] += poll.drift
     return [(hour, drift) for hour, drift in sorted(hours.items()) if drift]

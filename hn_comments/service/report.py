@@ -146,10 +146,10 @@ def draw_ranks(ranks: Ranks, most: int) -> Iterator[tuple[int, int]]:
 
 def add_hours(hours: Counter[int], growth: Growth) -> None:
     """
-    Add to each hour, by its start, how many comments were written in it.
+    Add to each hour, by its number since 1970, how many comments were written in it.
     """
     for (_, before), (at, count) in pairwise(growth):
-        hours[at - at % HOUR] += count - before
+        hours[at // HOUR] += count - before
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ class Overall:
     def add(self, growth: Growth) -> None:
         if growth:
             at, count = growth[0]
-            self.found[at - at % HOUR] += count
+            self.found[at // HOUR] += count
             add_hours(self.hours, growth)
 
     def draw(self) -> dict[str, list[int]]:
@@ -176,7 +176,7 @@ class Overall:
         for hour in sorted(self.hours.keys() | self.found.keys()):
             total += self.hours[hour] + self.found[hour]
             # At the end of the hour they were all there.
-            curve.append((hour + HOUR, total))
+            curve.append(((hour + 1) * HOUR, total))
         return {"curve": pack(curve), "hours": pack(sorted(self.hours.items()))}
 
 

@@ -51,7 +51,7 @@ function pauseLive() {
   live.stream = null;
 }
 
-// Listen first, then ask: what ends between the two is heard.
+// Ask, too: a stream can take its time.
 function resumeLive() {
   pauseLive();
   listen();
@@ -61,8 +61,9 @@ function resumeLive() {
 function listen() {
   const stream = (live.stream = new EventSource("events"));
   stream.addEventListener("open", () => {
-    heard();
     live.retry = RETRY;
+    // What was told before it was open, it does not tell.
+    ask();
   });
   stream.addEventListener("poll", (event) => {
     heard();

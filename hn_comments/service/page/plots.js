@@ -186,6 +186,11 @@ function fillHours(pairs, from, to) {
   return [times, times.map((time) => counts.get(time) ?? 0)];
 }
 
+// Return what was counted by the hour; those are packed by the number of the hour.
+function unpackHours(packed, width = 2) {
+  return unpack(packed, width).map(([hour, ...counts]) => [hour * HOUR, ...counts]);
+}
+
 // Return numbers that were packed as differences, in tuples of so many.
 function unpack(packed, width) {
   const tuples = [];

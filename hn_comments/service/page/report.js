@@ -10,7 +10,7 @@ function loadReport() {
 function unpackDetails(details) {
   return {
     curve: unpack(details.curve, 2),
-    hours: unpack(details.hours, 2),
+    hours: unpackHours(details.hours),
     ranks: unpack(details.ranks, 2).map(([time, rank]) => [time, rank || null]),
     comments: details.comments.map(([id, parent, by, created]) => ({
       id,
@@ -90,7 +90,7 @@ function describeDrift({ drifted }) {
 
 function showOverall({ started, time, report }) {
   const curve = unpack(report.curve, 2);
-  const hours = unpack(report.hours, 2);
+  const hours = unpackHours(report.hours);
   const total = makePlot(curveSpec("All comments", "overall"));
   const written = makePlot({ ...hoursSpec("Comments an hour", "overall"), height: 150 });
   const hint = "By the times at which comments were written, those before the first poll, too.";
@@ -148,7 +148,7 @@ function showRemovals({ started, time, report }) {
 }
 
 function unpackRemovals({ hours }) {
-  return unpack(hours, 4);
+  return unpackHours(hours, 4);
 }
 
 function showPolls({ started, time, report }) {
@@ -169,7 +169,7 @@ function showPolls({ started, time, report }) {
   ];
   for (const [plot, points, rest] of plots)
     draw(plot, transpose(points), { from: toUnix(started), to: toUnix(time), rest });
-  const drift = unpack(polls.drift_by_hour, 2);
+  const drift = unpackHours(polls.drift_by_hour);
   const beside = make("div.beside", {}, ...plots.map(([plot]) => plot.element));
   if (drift.length) beside.append(showDrift(drift, toUnix(started), toUnix(time)));
   const hint = `${plural(polls.count, "poll")}: ${describeStatuses(polls)}.`;

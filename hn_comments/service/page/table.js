@@ -10,6 +10,8 @@ const MARKED = 2500;
 // Worst last, so that one click brings what could not be counted to the top.
 const STATUSES = ["exact", "partial", "failed"];
 
+const ALPHABET = new Intl.Collator("en");
+
 const COLUMNS = {
   rank: { label: "Rank", first: "ascending", value: (story) => story.rank },
   title: { label: "Title", first: "ascending", value: titleOf },
@@ -154,7 +156,7 @@ function mark(row) {
 function arrange(table) {
   const body = table.element.tBodies[0];
   const focused = document.activeElement;
-  const rows = [...table.rows.values()].sort((a, b) => compareRows(table, a, b));
+  const rows = sortRows(table);
   let next = body.firstElementChild;
   for (const row of rows) {
     row.element.hidden = !row.text.toLowerCase().includes(table.filter);
@@ -180,12 +182,18 @@ function showNumber(table, rows) {
   );
 }
 
-// What is not known comes last, either way; what is equal, in the order of ranks.
-function compareRows(table, a, b) {
-  const [x, y] = [a, b].map((row) => COLUMNS[table.key].value(row.story) ?? null);
-  if (x === null || y === null) return (x === null) - (y === null) || compareRanks(a, b);
-  const order = typeof x === "string" ? x.localeCompare(y) : x - y;
-  return (table.isDescending ? -order : order) || compareRanks(a, b);
+// Return the rows in their order. What is not known comes last, either way; what is equal, in the
+// order of ranks.
+function sortRows(table) {
+  const { value } = COLUMNS[table.key];
+  const keys = new Map([...table.rows.values()].map((row) => [row, value(row.story) ?? null]));
+  const direction = table.isDescending ? -1 : 1;
+  return [...keys.keys()].sort((a, b) => {
+    const [x, y] = [keys.get(a), keys.get(b)];
+    if (x === null || y === null) return (x === null) - (y === null) || compareRanks(a, b);
+    const order = typeof x === "string" ? ALPHABET.compare(x, y) : x - y;
+    return direction * order || compareRanks(a, b);
+  });
 }
 
 function compareRanks(a, b) {
