@@ -506,6 +506,19 @@ def test_open_story_is_kept_up_to_date(program: Program, open_live: Open) -> Non
     assert set(program.asked) == {3}
 
 
+def test_bar_is_read_to_its_end(program: Program, open_live: Open) -> None:
+    """Not only to where the next one is nearer."""
+    program.document = document(story(5))
+    page = open_live(program)
+    page.locator("#table .open").click()
+    bars = page.locator(".detail .u-over").nth(1)
+    expect(bars).to_be_visible()
+
+    bars.hover(position={"x": int(0.9 * bars.evaluate("bars => bars.clientWidth")), "y": 20})
+
+    expect(page.locator(".detail .readout").nth(1)).to_contain_text("· 30")
+
+
 def test_counts_that_are_not_exact_say_so(program: Program, open_live: Open) -> None:
     """With the reason, when the story is opened; a dead one says that, too."""
     reason = "item/5.json: HTTP 500"

@@ -660,6 +660,51 @@ def test_shells_complete_it() -> None:
 # Its size.
 
 
+@pytest.mark.long
+def test_week_of_500_stories_is_less_than_two_megabytes(path: str) -> None:
+    """Though each of them has comments in each hour, and another rank in each poll."""
+    born, polls, stories = datetime(2026, 11, 18, tzinfo=UTC), range(1, 1009), range(1, 501)
+    times = [utc_time(born + timedelta(minutes=10 * poll)) for poll in range(1009)]
+    chance = random.Random(1)
+    with closing(open_database(path)) as connection:
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT INTO polls VALUES (?, ?, 'top', 1.5, 99, 0, 0, 'delta', 9, 0, 'exact', NULL)",
+            [(poll, times[poll]) for poll in polls],
+        )
+        connection.executemany(
+            "INSERT INTO stories VALUES (?, 'story', ?, 'user', ?, 100, ?, ?, ?, 'live')",
+            [
+                (40_000_000 + story, "A title as long as the site allows " * 2,
+                 f"https://example.com/a/long/address/{story}", times[0], times[1], times[-1])
+                for story in stories
+            ],
+        )  # fmt: skip
+        connection.executemany(
+            "INSERT INTO counts VALUES (?, ?, ?, 504, 504, 0, 0, 0, 504, 100, 'exact')",
+            [
+                (poll, 40_000_000 + story, chance.randint(1, 500))
+                for poll in polls
+                for story in stories
+            ],
+        )
+        connection.executemany(
+            "INSERT INTO items VALUES (?, ?, ?, 'live', ?, ?, ?)",
+            [
+                (40_000_000 + story, 50_000_000 + 600 * story + comment, 40_000_000 + story,
+                 f"user{chance.randint(1, 9999)}", times[2 * comment], times[2 * comment])
+                for story in stories
+                for comment in range(1, 505)
+            ],
+        )  # fmt: skip
+        connection.execute("COMMIT")
+
+    made = report(path, "-o", "-")
+
+    assert len(read_document(made.stdout)["details"]) == 500
+    assert len(made.stdout.encode()) < 2_000_000
+
+
 @pytest.mark.parametrize("most", [3, 4, 7, 50, 99, 100])
 def test_thinned_series_keeps_its_ends_and_its_peak(most: int) -> None:
     """And has so many points, each of them one of the series."""

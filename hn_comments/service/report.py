@@ -26,7 +26,7 @@ MAX_STORIES = 1000
 
 # Points of a story's plots, which are some 500 pixels wide, and its newest comments, for so many
 # stories as are FULL; where there are more, each has fewer.
-CURVE, RANKS, NEWEST, FULL = 100, 60, 20, 400
+CURVE, RANKS, NEWEST, FULL = 100, 60, 20, 500
 
 # Stories in the table of removals.
 MAX_REMOVALS = 10

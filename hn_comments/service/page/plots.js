@@ -95,8 +95,15 @@ function chartOptions(plot, width) {
 }
 
 function readOut(plot) {
-  const index = plot.chart?.cursor.idx ?? null;
+  const index = indexUnderCursor(plot);
   say(plot.readout, index === null ? plot.rest : plot.spec.describe(index, plot.values));
+}
+
+// What is an hour, or a rank, begins at its time, and uPlot takes the nearest time.
+function indexUnderCursor({ chart, spec, values }) {
+  const index = chart?.cursor.idx ?? null;
+  if (!index || spec.series[0].path === "line") return index;
+  return values[0][index] > chart.posToVal(chart.cursor.left, "x") ? index - 1 : index;
 }
 
 // All of a series is shown from the plot's beginning to its end; a part of it is a zoom.
@@ -106,7 +113,8 @@ function timeRange(plot, min, max) {
 }
 
 function numberScale({ isRank, isLog }) {
-  if (isRank) return { dir: -1, range: (_, __, max) => [1, Math.max(max ?? 1, 5)] };
+  // With some room for the line at either end.
+  if (isRank) return { dir: -1, range: (_, __, max) => [0.5, 1.05 * Math.max(max ?? 1, 5)] };
   if (isLog) {
     return {
       distr: 3,
