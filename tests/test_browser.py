@@ -273,6 +273,27 @@ def test_values_are_read_under_the_cursor(report: str, open_page: Open) -> None:
     assert readouts.all_inner_texts() == before
 
 
+def test_part_of_a_plot_is_enlarged(report: str, open_page: Open) -> None:
+    """By dragging, in all plots of a story at once; a double click shows all of it again."""
+    page = open_page(report)
+    page.locator("#table .open").first.click()
+    plot = page.locator(".detail .u-over").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    shown = "[...PLOTS].slice(-3).map(({ chart: { scales: { x } } }) => x.max - x.min)"
+    before = page.evaluate(shown)
+
+    page.mouse.move(box["x"] + 100, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 50, steps=5)
+    page.mouse.up()
+
+    after = page.evaluate(shown)
+    assert all(part < 0.5 * whole for part, whole in zip(after[:2], before, strict=False))
+    page.mouse.dblclick(box["x"] + 150, box["y"] + 50)
+    assert page.evaluate(shown) == before
+
+
 def test_plots_follow_the_theme(report: str, open_page: Open) -> None:
     """Without being loaded anew."""
     page = open_page(report, color_scheme="light")
@@ -504,6 +525,10 @@ def test_open_story_is_kept_up_to_date(program: Program, open_live: Open) -> Non
     expect(page.locator(".detail .count dd").first).to_have_text("31")
     assert page.locator(".detail canvas").first.evaluate("(a, b) => a === b", canvas)
     assert set(program.asked) == {3}
+    page.locator(".newest ol").evaluate("list => { list.known = true; list.focus(); }")
+    poll_again(program, 3, comments=32, new=1)
+    expect(page.locator(".detail .count dd").first).to_have_text("32")
+    assert page.evaluate("document.activeElement.known") is True
 
 
 def test_bar_is_read_to_its_end(program: Program, open_live: Open) -> None:
@@ -644,13 +669,15 @@ def test_page_before_the_first_poll(program: Program, open_live: Open) -> None:
     expect(page.locator("#state")).to_contain_text("Poll 1")
 
 
-def test_live_page_fits_a_phone(program: Program, open_live: Open) -> None:
-    """With a title that has no end and an author without a space."""
+@pytest.mark.parametrize("width", [390, 1000])
+def test_nothing_is_wider_than_the_page(program: Program, open_live: Open, width: int) -> None:
+    """Neither a title that has no end, nor an author or an address without a space."""
     program.document = document(
         story(3, rank=1, title=HOSTILE, by="y" * 500, url=f"https://{'z' * 60}.example.com/")
     )
-    page = open_live(program, viewport=PHONE)
+    page = open_live(program, viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
     page.locator("#table .open").click()
     expect(page.locator(".detail canvas")).to_have_count(3)
 
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
