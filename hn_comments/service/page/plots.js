@@ -21,7 +21,7 @@ const TIMES = [
 const PATHS = {
   line: uPlot.paths.linear(),
   steps: uPlot.paths.stepped({ align: 1 }),
-  bars: uPlot.paths.bars({ size: [0.8, 40], align: 1 }),
+  bars: uPlot.paths.bars({ size: [0.8, 200], align: 1 }),
 };
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -80,7 +80,8 @@ function chartOptions(plot, width) {
   return {
     width,
     height: spec.height ?? 150,
-    padding: [8, 8, 0, 0],
+    // Half of a label at the right end, which would be cut.
+    padding: [8, 28, 0, 0],
     legend: { show: false },
     scales: { x: { range: (_, min, max) => timeRange(plot, min, max) }, y: numberScale(spec) },
     series: [{}, ...spec.series.map((series) => chartSeries(series, spec.isLog))],
