@@ -306,12 +306,13 @@ def test_report_as_of_then_knows_what_was_known_then(
     hn_simulator: StartSimulator, path: str
 ) -> None:
     """No later poll, comment, story or removal."""
-    simulator = hn_simulator(front_page(5))
+    world = front_page(5)
+    for item in world.items.values():
+        assert item
+        item["time"] -= 3 * 3600
+    simulator = hn_simulator(world)
     poll(simulator, path)
     move_polls(path, 7200)
-    query(path, "UPDATE stories SET first_seen = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-2 hours')")
-    query(path, "UPDATE items SET created_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-3 hours')")
-    world = simulator.world
     killed = next(iter(world.walk(world.top[0])))
     simulator.call(lambda: world.add_comment(world.top[0]))
     simulator.call(lambda: world.kill(killed))
