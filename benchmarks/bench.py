@@ -28,7 +28,9 @@ from hn_comments.simulator.paths import answer
 
 
 HERE = Path(__file__).parent
-PYTHON = {name: HERE / ".venvs" / name / "bin" / "python" for name in ("plain", "speed", "peers")}
+PYTHON = {
+    name: str(HERE / ".venvs" / name / "bin" / "python") for name in ("plain", "speed", "peers")
+}
 
 CONNECTIONS = 100
 LATENCY = 0.05
@@ -122,7 +124,7 @@ def run(contestant: str, environment: str, url: str, stories: int, **extra: str)
     """
     Return the result of one run of a contestant.
     """
-    command = [PYTHON[environment], HERE / "contestants.py", contestant, url, str(stories)]
+    command = [PYTHON[environment], str(HERE / "contestants.py"), contestant, url, str(stories)]
     try:
         output = subprocess.run(
             command, capture_output=True, text=True, timeout=600, env={**os.environ, **extra}
@@ -204,7 +206,8 @@ def print_peers(url: str, stories: int) -> None:
             print(f"| {name} | {r['error']} | | | |")
         else:
             print(
-                f"| {name} | {r['fetches']} | {r['comments']} | {r['seconds']:.2f} | {r['cpu']:.2f} |"
+                f"| {name} | {r['fetches']} | {r['comments']} "
+                f"| {r['seconds']:.2f} | {r['cpu']:.2f} |"
             )
 
 
@@ -222,33 +225,7 @@ def print_growth(url: str, sizes: list[int]) -> None:
         )
 
 
-class WorldFetcher(URLFetcher):
-    def __init__(self, session: Session, world: World) -> None:
-        super().__init__(session)
-        self.world = world
-
-    async def fetch(self, path: str, *, failed: bool = False) -> Any:
-        self.fetch_counter += 1
-        return answer(self.world, path.removesuffix(".json"))
-
-
-def print_hours(stories: int) -> None:
-    print(f"\n### A simulated hour, {stories} stories watched, 9 new items a minute\n")
-    print("| period | polls | requests | full walks | times fewer | without --refresh |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    full_walk = asyncio.run(hour(3600, stories))
-    for period in (5, 60, 600):
-        polls = len(range(0, 3600, period))
-        requests = asyncio.run(hour(period, stories))
-        full = polls * full_walk
-        without = asyncio.run(hour(period, stories, refresh=10_000.0))
-        print(
-            f"| {period} s | {polls} | {requests} | {full} | {full / requests:.0f} "
-            f"| {full / without:.0f} |"
-        )
-
-
-async def hour(period: float, stories: int, refresh: float = 900.0) -> int:
+def print_warm(url: str, stories: int) -> None:
     """
     Print the cost of a run of the command that finds everything in its history file.
     """
@@ -331,7 +308,7 @@ def main() -> None:
         os.environ.update(BENCH_DIR=name, BENCH_PATHS=f"{name}/paths.json")
         with nginx(directory, args.port) as url:
             print_cold_walks(url, world, args.stories, args.rounds)
-            if PYTHON["peers"].exists():
+            if Path(PYTHON["peers"]).exists():
                 print_peers(url, min(10, args.stories))
             print_growth(url, sizes)
             print_warm(url, args.most)

@@ -18,13 +18,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hn_comments import PollReport, Session, Settings, URLFetcher, watch
-from hn_comments.history.store import Store
-from hn_comments.memory.memory import Memory
-from hn_comments.simulator import Simulator, World
+from hn_comments.history import History
+from hn_comments.memory import Memory
+from hn_comments.simulator import Simulator, World, forest, growth, site
 from hn_comments.simulator.forest import is_live
 from hn_comments.simulator.paths import answer
 from hn_comments.stories import Poll
@@ -60,23 +59,35 @@ class WorldFetcher(URLFetcher):
         return answer(self.world, path.removesuffix(".json"))
 
 
+class Clock:
+    """
+    Seconds since 1970, turned by hand.
+    """
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.now
+
+
 class Watched:
     """
     A world, its watcher, and the clock of both.
     """
 
     def __init__(self, stories: int, *, page: int = PAGE, **settings: Any) -> None:
-        self.now = START
+        self.clock = Clock()
         self.world = World(stories=stories * page, rate=RATE, clock=self.clock, now=self.clock)
         self.memory = Memory(self.clock)
         self.settings = Settings(limit=stories, **settings)
         self.session = Session(self.settings)
         self.polls = 0
 
-    def clock(self) -> float:
-        return self.now
-
-    async def poll(self, history: Any = None) -> PollReport:
+    async def poll(self, history: History | None = None) -> PollReport:
         self.polls += 1
         reports: list[PollReport] = []
         fetcher = WorldFetcher(self.session, self.world)
@@ -85,42 +96,34 @@ class Watched:
         return reports[0]
 
 
-class Saved:
-    """
-    A history that is written in the event loop, where nothing else waits.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.store = Store(path)
-
-    async def recall(self, memory: Memory, ids: Any, **kwargs: Any) -> None:
-        self.store.recall(memory, ids, **kwargs)
-
-    async def save(self, report: PollReport, memory: Memory | None) -> None:
-        self.store.save([report], [report], memory)
-
-
-async def hour(stories: int, period: float, *, path: str | None = None) -> tuple[int, int]:
+async def hour(stories: int, period: float) -> tuple[int, int]:
     """
     Return how many requests an hour of polls sends, and its first poll alone.
-
-    With *path* the program ends after half an hour, and another one goes on from that file.
     """
     watched = Watched(stories)
-    history = Saved(path) if path else None
-    total = first = 0
-    cut = False
-    for passed in range(0, HOUR, int(period)):
-        watched.now = START + passed
-        if history and path and not cut and passed >= HOUR / 2:
-            cut = True
-            history.store.close()
-            history, watched.memory = Saved(path), Memory(watched.clock)
-        report = await watched.poll(history)
-        assert report.status == "exact", report.errors
-        total += report.fetches
-        first = first or report.fetches
-    return total, first
+    costs = [await cost(watched, passed) for passed in range(0, HOUR, int(period))]
+    return sum(costs), costs[0]
+
+
+async def cut_hour(stories: int, period: float, path: str) -> int:
+    """
+    Return how many requests the hour sends if a new run goes on from the file in its middle.
+    """
+    watched = Watched(stories)
+    total = 0
+    for half in (range(0, HOUR // 2, int(period)), range(HOUR // 2, HOUR, int(period))):
+        watched.memory = Memory(watched.clock)
+        async with History(path) as history:
+            for passed in half:
+                total += await cost(watched, passed, history)
+    return total
+
+
+async def cost(watched: Watched, passed: float, history: History | None = None) -> int:
+    watched.clock.now = START + passed
+    report = await watched.poll(history)
+    assert report.status == "exact", report.errors
+    return report.fetches
 
 
 async def full_walk(stories: int) -> int:
@@ -139,7 +142,7 @@ def print_hours(stories: int) -> None:
         polls = HOUR // period
         total, first = asyncio.run(hour(stories, period))
         with tempfile.TemporaryDirectory() as name:
-            cut, _ = asyncio.run(hour(stories, period, path=f"{name}/h.db"))
+            cut = asyncio.run(cut_hour(stories, period, f"{name}/h.db"))
         full = polls * whole
         print(
             f"| {period} s | {polls} | {total} | {full} | {full / total:.1f} "
@@ -165,11 +168,11 @@ async def new_comments(stories: int, k: int, *, spread: bool) -> int:
     # The second poll finds the updates of the first walk, the third is quiet.
     for _ in range(3):
         await watched.poll()
-        watched.now += 5
+        watched.clock.now += 5
     chance = random.Random(k)
     posts = [post for post in watched.world.top if post in watched.world.threads]
     for _ in range(k):
-        watched.world.add_reply(chance.choice(posts) if spread else posts[0])
+        growth.add_reply(watched.world, chance.choice(posts) if spread else posts[0])
     return (await watched.poll()).fetches
 
 
@@ -220,25 +223,25 @@ class Silence:
             self.open.append(change)
 
     def death(self, story: int, comment: int) -> Change:
-        self.watched.world.kill(comment, quietly=True)
+        site.kill(self.watched.world, comment, quietly=True)
         return self._change(story)
 
     def revival(self, story: int, comment: int) -> Change:
-        self.watched.world.revive(comment, quietly=True)
+        site.revive(self.watched.world, comment, quietly=True)
         return self._change(story)
 
     def removal(self, story: int, comment: int) -> Change:
-        self.watched.world.remove(comment)
+        forest.remove(self.watched.world, comment)
         return self._change(story)
 
     def move_within(self, story: int, comment: int) -> Change | None:
         world = self.watched.world
-        below = {comment, *world.walk(comment)}
-        old = world.items[comment]["parent"]
+        below = {comment, *forest.walk(world, comment)}
+        old = parent_of(world, comment)
         places = [i for i in (story, *world.threads[story]) if i not in below and i != old]
         if not places:
             return None
-        world.move(comment, self.random.choice(places))
+        forest.move(world, comment, self.random.choice(places))
         return self._change(story, known=lambda: self._knows_parent(story, comment))
 
     def move_away(self, story: int, comment: int) -> Change:
@@ -246,7 +249,7 @@ class Silence:
         other = self.random.choice([s for s in self._listed() if world.threads.get(s)])
         while other == story:
             other = self.random.choice([s for s in self._listed() if world.threads.get(s)])
-        world.move(comment, other)
+        forest.move(world, comment, other)
         return self._change(story, other)
 
     def look(self, report: PollReport) -> None:
@@ -268,7 +271,7 @@ class Silence:
         self._count_walks(report)
 
     def _find(self, change: Change) -> None:
-        delay = self.watched.now - change.at
+        delay = self.watched.clock.now - change.at
         self.delays.append(delay)
         if self.watched.polls - change.poll <= 2:
             self.found["two polls"] += 1
@@ -282,7 +285,7 @@ class Silence:
             self.found["later"] += 1
 
     def _change(self, *stories: int, known: Callable[[], bool] = lambda: True) -> Change:
-        return Change(stories, self.watched.now, self.watched.polls, known)
+        return Change(stories, self.watched.clock.now, self.watched.polls, known)
 
     def _listed(self) -> list[int]:
         return self.watched.world.top[: self.watched.settings.limit]
@@ -294,8 +297,8 @@ class Silence:
         assert self.report is not None
         world = self.watched.world
         (count,) = (post.count for post in self.report.stories if post.id == story)
-        items = [world.items[i] for i in world.walk(story)]
-        deleted = sum(bool(i) and bool(i.get("deleted")) for i in items)
+        items = [world.items[i] for i in forest.walk(world, story)]
+        deleted = sum(bool(i and i.get("deleted")) for i in items)
         live = sum(is_live(i) for i in items)
         return count is not None and (count.comments, count.live, count.deleted) == (
             len(items),
@@ -305,7 +308,7 @@ class Silence:
 
     def _knows_parent(self, story: int, comment: int) -> bool:
         node = self.watched.memory.discussion(story).tree.nodes.get(comment)
-        return node is not None and node.parent == self.watched.world.items[comment]["parent"]
+        return node is not None and node.parent == parent_of(self.watched.world, comment)
 
     def _count_walks(self, report: PollReport) -> None:
         for post_id, discussion in self.watched.memory.discussions.items():
@@ -321,6 +324,12 @@ class Silence:
         self._disputed = disputed
 
 
+def parent_of(world: World, comment: int) -> int:
+    item = world.items[comment]
+    assert item is not None
+    return int(item["parent"])
+
+
 async def silent_day(
     kind: str, *, stories: int, period: float, changes: int, lag: float
 ) -> Silence:
@@ -333,14 +342,14 @@ async def silent_day(
     await watched.poll()
     chance = random.Random(f"{kind} times")
     due = sorted(START + chance.uniform(0, DAY) for _ in range(changes))
-    while watched.now < START + 1.35 * DAY:
-        watched.now += period if due or silence.open else 60
-        while due and due[0] <= watched.now:
+    while watched.clock.now < START + 1.35 * DAY:
+        watched.clock.now += period if due or silence.open else 60
+        while due and due[0] <= watched.clock.now:
             due.pop(0)
-            watched.world.catch_up()
+            growth.catch_up(watched.world)
             silence.change()
         silence.look(await watched.poll())
-        if watched.now > START + DAY and not silence.open:
+        if watched.clock.now > START + DAY and not silence.open:
             break
     return silence
 
@@ -389,7 +398,7 @@ def print_overlap(polls: int = 6) -> None:
     print("\n### Overlapping polls: 30 posts, 300 ms latency, the world stands still\n")
     print("| period | --max-running | polls | requests | more | seconds |")
     print("| --- | --- | --- | --- | --- | --- |")
-    base = None
+    base = 0
     for period, running in ((20, 2), (2, 2), (2, 8)):
         start = time.monotonic()
         reports = asyncio.run(overlapping(period=period, running=running, polls=polls))

@@ -20,8 +20,8 @@ from typing import Any
 from yarl import URL
 
 from hn_comments import Session, Settings, URLFetcher
-from hn_comments.errors import BadStatus
 from hn_comments.api.session import retry_after
+from hn_comments.errors import BadStatus
 from hn_comments.simulator import Simulator, World
 from hn_comments.simulator.limit import Limit
 

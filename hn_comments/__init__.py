@@ -18,16 +18,25 @@ Count                       comments by kind, and how many could not be read
 Comment                     a new comment, and where it was written
 Progress                    how far a running poll has come
 
-Event                       any of the next five, which `watch` passes to *on_event*
+Crossing                    a threshold that a story has reached
+Notice                      what receivers are told of one poll
+
+Event                       a Notice or any of the next nine: `watch` passes them to *on_event*
 PollBegan                   a poll was launched
 Trouble                     something went wrong, again and again, or is over
 WorldChanged                the API shows another world: everything is read anew
 MemoryDropped               the history file contradicted itself: it is read anew
+HistoryMoved                the history file is not at its path any more: it is opened anew
 PollsLost                   the history file lacks polls
+NotTold                     comments and counts that were not written; the next run tells them
+AlreadyAbove                stories that stand above a threshold that is new to the history
+TaskFailed                  a task in the background ended with an unexpected error
 
 Session                     the connections to one API; use it with `async with`
 URLFetcher                  gets JSON through a session, and counts the requests
-count_comments              count the comments of one post once
+count                       count the comments of one post, once, in one call
+count_sync                  the same without an event loop
+count_comments              the same through a URLFetcher of one's own
 
 HNCommentsError             the base of all errors
     FetchError              a request did not give usable JSON
@@ -45,7 +54,9 @@ HNCommentsError             the base of all errors
     BadProxy                the environment names a proxy that cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server has refused everything for a minute
+    BadReceiver             the settings name a receiver of notices that cannot be used
     HistoryError            the history file cannot be used
+    ScreenFailed            the live table cannot be shown
     PollFailed              a poll had no result, or was cancelled by a failure
     TooManyErrors           too many polls in a row failed
 """

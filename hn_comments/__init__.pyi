@@ -25,6 +25,7 @@ from .errors import PollFailed as PollFailed
 from .errors import ProxyFailed as ProxyFailed
 from .errors import RateLimited as RateLimited
 from .errors import RedirectRefused as RedirectRefused
+from .errors import ScreenFailed as ScreenFailed
 from .errors import StillUnreadable as StillUnreadable
 from .errors import TooManyErrors as TooManyErrors
 from .events import AlreadyAbove as AlreadyAbove

@@ -20,6 +20,7 @@ HNCommentsError
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server has refused everything for a minute
     HistoryError            the history file cannot be used
+    ScreenFailed            the live table cannot be shown
     PollFailed              a poll had no result, or was cancelled by a failure
     TooManyErrors           too many polls in a row failed
 """
@@ -231,6 +232,19 @@ class HistoryError(HNCommentsError):
 
     def __str__(self) -> str:
         return f"the history file {self.path!r} {self.problem}: {self.advice}"
+
+
+class ScreenFailed(HNCommentsError):
+    """
+    The live table cannot be shown, or broke, for this *problem*.
+    """
+
+    def __init__(self, problem: str) -> None:
+        self.problem = quote(problem)
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        return f"cannot show the live table: {self.problem}"
 
 
 class PollFailed(HNCommentsError):

@@ -154,6 +154,10 @@ class PostReport:
         return "exact" if self.count.exact else "partial"
 
     @property
+    def unfinished(self) -> bool:
+        return self.count is None and self.error is None
+
+    @property
     def exact_comments(self) -> int | None:
         """
         How many comments there are, if that is known exactly.
@@ -231,6 +235,10 @@ class Notice:
     comments: tuple[Comment, ...] = ()
 
 
+# The error of a poll that was stopped, by a signal or with the program.
+INTERRUPTED = "interrupted"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollReport:
     """
@@ -293,8 +301,9 @@ class Progress:
     """
     How far a poll that still runs has come.
 
-    *expected* is how many comments the posts say they have, as far as they were read yet;
-    None where none said so. *seconds* is how long the poll has been at it.
+    *comments* is how many need not be read (any more), *expected* how many there are in all,
+    *seconds* how long the poll has been at it, *seconds_left* how long it takes from here, None
+    where that cannot be said. *stories* are the posts that were read; some are unfinished.
     """
 
     poll: int
@@ -304,6 +313,8 @@ class Progress:
     expected: int | None
     fetches: int
     seconds: float
+    seconds_left: float | None = None
+    stories: tuple[PostReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ class Post:
         self.rank = rank
         self.result: Count | HNCommentsError | None = None
         self.drift = 0
+        # Of a walk that an earlier poll began: what that has read.
+        nodes = discussion.tree.nodes.values() if discussion.is_walking else ()
+        self._read_before = sum(bool(node.parent) and not node.stale for node in nodes)
 
     @property
     def id(self) -> int:
@@ -112,6 +115,32 @@ class Post:
         return item.descendants if item else None
 
     @property
+    def read(self) -> int:
+        """
+        How many comments this poll has read; those that are only listed yet are not.
+        """
+        tree = self.discussion.tree
+        return len(tree.reading.read) - (self.id in tree.reading.read)
+
+    @property
+    def known(self) -> int:
+        """
+        How many comments need not be read (any more).
+        """
+        if self.discussion.is_walking:
+            return self._read_before + self.read
+        return len(self.discussion.tree.nodes) - 1
+
+    @property
+    def expected(self) -> int:
+        """
+        How many comments there are in all, as far as can be guessed.
+        """
+        if self.result is not None:
+            return self.known
+        return max(self.descendants or 0, len(self.discussion.tree.nodes) - 1)
+
+    @property
     def _is_disputed(self) -> bool:
         return self.descendants is not None and self.discussion.proof.disputed
 
@@ -123,6 +152,22 @@ class Post:
         return [
             self.describe(comment) for comment in self.discussion.tree.reading.arrivals.values()
         ]
+
+    def so_far(self) -> PostReport:
+        """
+        Say what is known while the poll still runs. This is asked often, so nothing is tallied.
+        """
+        result = self.result
+        count = result if isinstance(result, Count) else None
+        error = count.error if count else None if result is None else str(result)
+        return PostReport(
+            rank=self.rank,
+            id=self.id,
+            item=self.discussion.item,
+            count=count,
+            new=None,
+            error=error,
+        )
 
     def describe(self, comment: Item) -> Comment:
         """

@@ -17,7 +17,7 @@ from .api import URLFetcher, parse_ids
 from .errors import HNCommentsError, MalformedItem, PollFailed
 from .events import WorldChanged
 from .memory import POST_MEMORY, Changes, Discussion, Memory, ask, find_changes, find_other_world
-from .models import Comment, Notice, PollReport, Progress
+from .models import INTERRUPTED, Comment, Notice, PollReport, Progress
 from .news import (
     Earlier,
     find_crossings,
@@ -37,6 +37,11 @@ from .tasks import gather_or_stop
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .history import History
+
+
+# The share of what is left that must have been read before its time is guessed: what the first
+# requests take says little of the rest.
+ENOUGH_TO_GUESS = 1 / 50
 
 
 class Poll:
@@ -72,8 +77,9 @@ class Poll:
         self.problem: str | None = None
         self.earlier: list[Earlier] = []
         self.last: list[Comment] = []
-        # When its turn came, by the loop's clock.
+        # When its turn came, and when it began to count, by the loop's clock.
         self.start: float | None = None
+        self.counting_since: float | None = None
 
     async def run(self, publish: Callable[[PollReport], None]) -> None:
         """
@@ -92,7 +98,7 @@ class Poll:
     async def _run(self, publish: Callable[[PollReport], None]) -> PollReport:
         started = datetime.now(UTC)
         start = self.start = asyncio.get_running_loop().time()
-        error: str | None = "interrupted"
+        error: str | None = INTERRUPTED
         failed = False
         try:
             async with async_timeout.timeout(self.settings.poll_timeout):
@@ -134,6 +140,7 @@ class Poll:
         Count all posts concurrently; the first error that one raises ends the poll.
         """
         discussions = await self._look_around()
+        self.counting_since = asyncio.get_running_loop().time()
         upto = self.memory.maxitem.known or 0
         old = self.memory.choose_old(discussions, self.settings.refresh)
         counting = [
@@ -229,16 +236,33 @@ def measure_progress(poll: Poll) -> Progress | None:
     if poll.start is None:
         return None
     posts = poll.posts or []
-    expected = [post.descendants for post in posts if post.descendants is not None]
+    opened = [post for post in posts if post.discussion.item is not None]
+    comments, expected = sum(post.known for post in posts), None
+    if any(post.descendants is not None for post in opened):
+        # The posts that are not read yet are probably like those that are.
+        expected = sum(post.expected for post in opened) * len(posts) // len(opened)
+    now = asyncio.get_running_loop().time()
     return Progress(
         poll=poll.number,
         posts=len(posts),
         posts_done=sum(post.result is not None for post in posts),
-        comments=sum(len(post.discussion.tree.nodes) - 1 for post in posts),
-        expected=sum(expected) if expected else None,
+        comments=comments,
+        expected=expected,
         fetches=poll.fetcher.fetch_counter,
-        seconds=asyncio.get_running_loop().time() - poll.start,
+        seconds=now - poll.start,
+        seconds_left=guess_seconds_left(poll, (expected or 0) - comments, now),
+        stories=tuple(post.so_far() for post in opened),
     )
+
+
+def guess_seconds_left(poll: Poll, comments: int, now: float) -> float | None:
+    """
+    Return how long it takes to read so many more *comments*, if there is ground for a guess.
+    """
+    read = sum(post.read for post in poll.posts or ())
+    if poll.counting_since is None or comments <= 0 or read < comments * ENOUGH_TO_GUESS:
+        return None
+    return comments * (now - poll.counting_since) / read
 
 
 def report_poll(

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from hn_comments import Comment, Count, Item, PollReport, PostReport
 from hn_comments.output.terminal import Terminal
 
@@ -71,8 +73,8 @@ def comment(number: int, text: str, **fields: Any) -> Comment:
 @contextmanager
 def pseudo_terminal(columns: int = 80, lines: int = 24) -> Iterator[tuple[int, int]]:
     """Yield both ends of a terminal: the user's and the program's."""
-    import termios
-
+    # Windows has no such thing.
+    termios = pytest.importorskip("termios")
     user, program = os.openpty()
     try:
         termios.tcsetwinsize(program, (lines, columns))

@@ -127,7 +127,7 @@ def test_help_and_version_import_nothing_slow() -> None:
             "import sys; from hn_comments.__main__ import main\n"
             f"try: main([{option!r}])\n"
             "except SystemExit: pass\n"
-            "print([m for m in ('aiohttp', 'asyncio', 'rich') if m in sys.modules])"
+            "print([m for m in ('aiohttp', 'asyncio', 'rich', 'textual') if m in sys.modules])"
         )
 
         output = subprocess.run(

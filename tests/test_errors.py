@@ -47,6 +47,7 @@ EXAMPLES = [
         errors.HistoryError("h.db", "is odd", "do this"),
         "the history file 'h.db' is odd: do this",
     ),
+    (errors.ScreenFailed("it is odd"), "cannot show the live table: it is odd"),
     (errors.PollFailed("odd"), "odd"),
     (errors.TooManyErrors(["a", "b"]), "2 failed polls in a row, the last: b"),
 ]

@@ -18,7 +18,7 @@ from hn_comments import HistoryError, Item, PollReport, Settings, URLFetcher
 from hn_comments.events import Troubles
 from hn_comments.history.database import migrate
 from hn_comments.history.history import History
-from hn_comments.history.schema import APPLICATION_ID, VERSION
+from hn_comments.history.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from hn_comments.history.store import Store
 from hn_comments.memory.discussion import Discussion
 from hn_comments.memory.memory import Memory
@@ -531,18 +531,42 @@ def test_migrations_are_taken_once_and_all_or_none(path: str) -> None:
     """A file of an older version gets all it lacks; a step that fails leaves it unchanged."""
     steps = (("CREATE TABLE a (x)",), ("CREATE TABLE b (x)", "INSERT INTO a VALUES (1)"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, steps[:1])
+        migrate(connection, steps[:1], {})
         with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, (*steps, ("CREATE TABLE c (x)", "nonsense")))
+            migrate(connection, (*steps, ("CREATE TABLE c (x)", "nonsense")), {})
         before = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        migrate(connection, steps)
-        migrate(connection, steps)
-        migrate(connection, steps[:1])
+        migrate(connection, steps, {})
+        migrate(connection, steps, {})
+        migrate(connection, steps[:1], {})
 
         assert before == (1,)
         assert connection.execute("SELECT x FROM a").fetchall() == [(1,)]
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+OLD_FILE = """
+    INSERT INTO polls VALUES (1, '2026-11-01T10:00:00Z', 'top', 1, 9, 0, 0, 'full', 0, 0, 'exact',
+        NULL);
+    INSERT INTO stories VALUES (1, 'story', 'Old', 'ann', NULL, 9, '2026-11-01T09:00:00Z',
+        '2026-11-01T10:00:00Z', '2026-11-01T10:00:00Z');
+    INSERT INTO counts VALUES (1, 1, 1, 2, 2, 0, 0, 0, 2, 9, 'exact');
+    CREATE VIEW latest_counts AS SELECT 'old' AS title;
+    CREATE VIEW mine AS SELECT 7 AS x;
+"""
+
+
+def test_file_of_an_older_version_keeps_its_figures(path: str) -> None:
+    """It gets the newer tables and views; views of the user's own stay."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, MIGRATIONS[:1], {})
+        connection.executescript(OLD_FILE)
+
+    Store(path).close()
+
+    assert query(path, "SELECT title, rank, comments FROM latest_counts") == [("Old", 1, 2)]
+    assert query(path, "SELECT * FROM told") == [(1, 2, "exact")]
+    assert query(path, "SELECT * FROM mine") == [(7,)]
 
 
 # Accidents.

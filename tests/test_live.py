@@ -1,321 +1,151 @@
-"""The live table, on a terminal that a test reads and types at."""
+"""The live table: what the keys, the mouse and the reports do to the screen."""
 
 import asyncio
 import dataclasses
 import os
-import re
 import select
 import signal
+import subprocess
 import sys
-import termios
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.cells import cell_len
 
+from hn_comments import Item, PollReport
+from hn_comments.errors import ScreenFailed
 from hn_comments.models import Progress
-from hn_comments.output.altscreen import ENTER, LEAVE
-from hn_comments.output.board import MAX_COMMENTS, Board
+from hn_comments.output import app, live
+from hn_comments.output.app import browse
+from hn_comments.output.driver import ENTER, LEAVE
 from hn_comments.output.live import LiveTable
-from hn_comments.output.table import bars, draw_last, draw_screen
 from hn_comments.output.terminal import Terminal
-from hn_comments.plaintext import UNPRINTABLE
+from hn_comments.simulator import Simulator, World
 
-from .reports import AGE, BORN, comment, partial, post, pseudo_terminal, report, terminal, titled
+from .reports import comment, post, pseudo_terminal, report, titled
 from .support import COMMAND, DEADLINE, Clock, eventually
+from .terminals import User, modes_of
 
 
-class User:
-    """Who sits at the terminal: sees what is drawn, and types."""
+# The command as users start it: it is there sooner than in the strictest mode, and asyncio
+# writes nothing about slow callbacks to the terminal.
+PLAIN = (sys.executable, "-m", "hn_comments")
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        self.received = ""
-        self.rows: dict[int, str] = {}
-        self.stopped = 0
-
-    def type(self, keys: str) -> None:
-        """Press keys, one after the other."""
-        os.write(self.fd, keys.encode())
-
-    def stop(self) -> None:
-        """Note that the program was asked to stop."""
-        self.stopped += 1
-
-    def read(self) -> str:
-        """Return what was written since the last look."""
-        new = b""
-        with suppress(OSError):
-            while select.select([self.fd], [], [], 0)[0] and (data := os.read(self.fd, 65536)):
-                new += data
-        text = new.decode()
-        self.received += text
-        for row, line in re.findall(r"\x1b\[(\d+)H\x1b\[2K((?:(?!\x1b\[\d+H).)*)", text, re.DOTALL):
-            self.rows[int(row)] = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", line)
-        return text
-
-    def sees(self, text: str) -> Callable[[], bool]:
-        """Return a condition: *text* stands on the screen."""
-
-        def condition() -> bool:
-            self.read()
-            return any(text in line for line in self.rows.values())
-
-        return condition
+LINK = "https://news.ycombinator.com/item?id=2"
 
 
 @asynccontextmanager
 async def watching(
-    columns: int = 80, lines: int = 24, progress: Callable[[], Progress | None] = lambda: None
+    *reports: PollReport,
+    columns: int = 80,
+    lines: int = 24,
+    progress: Callable[[], Progress | None] = lambda: None,
 ) -> AsyncIterator[tuple[User, LiveTable]]:
-    """Give a user before a live table."""
+    """Give a user before a live table with *reports*, which have been drawn."""
     with pseudo_terminal(columns, lines) as (fd, program):
-        user = User(fd)
-        screen = Terminal(fd=program, colour=False, control=True)
-        async with LiveTable(screen, stop=user.stop, look=progress) as table:
+        user = User(fd, columns, lines)
+        table = LiveTable(Terminal(fd=program, colour=False), stop=user.stop, look=progress)
+        async with table.shown():
+            for one in reports:
+                table.publish(one)
+            await eventually(user.sees("250 ms" if reports else "Reading..."))
             yield user, table
-
-
-def board(*reports: Any) -> Board:
-    """Return a board that took *reports*."""
-    found = Board(clock=lambda: BORN + AGE)
-    for one in reports:
-        found.take(one)
-    return found
-
-
-def draw(found: Board, width: int = 80, height: int = 24) -> list[str]:
-    """Return the screen as plain text."""
-    return draw_screen(found, terminal(), width=width, height=height)
-
-
-def test_a_story_has_a_line_with_all_that_is_known() -> None:
-    """On a wide screen; a narrow one has the count, what is new, and the title."""
-    known = board(report(post(1, 30, new=None)), report(post(1, 35, new=5)))
-
-    assert [line.rstrip() for line in draw(known, width=120)[:2]] == [
-        " #     comments   new   1h        hours score  age  status title",
-        " 1           35    +5    4          ▂▁█   100   3h   exact Title 1",
-    ]
-    assert [line.rstrip() for line in draw(known, width=40)[:2]] == [
-        " #   all   new title",
-        " 1    35    +5 Title 1",
-    ]
-
-
-def test_new_comments_add_up_while_the_table_is_open() -> None:
-    """What was new five seconds ago is new to whoever looks now."""
-    known = board(report(post(1, new=None)), report(post(1, new=5)), report(post(1, new=2)))
-
-    assert "+7" in draw(known)[1]
-
-
-def test_a_move_stays_beside_the_rank_for_a_while() -> None:
-    """It says by how much a story rose or fell; later that is no news."""
-    clock = Clock()
-    known = Board(clock)
-    known.take(report(post(1), post(2, rank=4)))
-
-    known.take(report(post(2, rank=1), post(1, rank=2)))
-    known.take(report(post(2, rank=1), post(1, rank=2)))
-
-    assert [line[3:6] for line in draw(known)[1:3]] == [" ▲3", " ▼1"]
-    clock.now += 3600
-    assert [line[3:6] for line in draw(known)[1:3]] == ["   ", "   "]
-
-
-def test_what_is_not_exact_is_seen_and_explained() -> None:
-    """A sign at the count, and the errors below as they stand: gone when they are."""
-    known = board(report(partial(1, 37), post(2, None)))
-
-    lines = draw(known)
-    assert "37+" in lines[1]
-    assert " ? " in lines[2]
-    assert "post 1: item/7.json: HTTP 500" in lines[-4]
-    assert "post 2: HTTP 500" in lines[-3]
-
-    known.take(report(post(1), post(2)))
-    assert "HTTP 500" not in "".join(draw(known))
-
-
-def test_a_poll_that_failed_leaves_the_stories_and_says_so() -> None:
-    """Old data is better than none, as long as it is called old."""
-    clock = Clock()
-    known = Board(clock)
-    known.take(report(post(1)))
-    clock.now += 600
-
-    known.take(report(failed=True, error="topstories.json: HTTP 500"))
-
-    lines = draw(known)
-    assert "Title 1" in lines[1]
-    assert "topstories.json: HTTP 500" in lines[-3]
-    assert "10 min old" in lines[-2]
-
-
-@pytest.mark.parametrize(
-    ("hours", "cells", "shown"),
-    [
-        ((), 12, ""),
-        ((0, 0), 12, "▁▁"),
-        ((1, 0, 7), 12, "▂▁█"),
-        ((9, 1, 1, 2, 2), 2, "█▅"),
-        (tuple(range(48)), 12, "▂▂▃▄▄▅▅▆▇▇██"),
-    ],
-)
-def test_bars_show_the_hours(hours: tuple[int, ...], cells: int, shown: str) -> None:
-    """The newest last; several to a bar where there are many, and the last bar whole."""
-    assert bars(hours, cells) == shown
-
-
-@pytest.mark.parametrize("size", [(40, 10), (80, 24), (200, 50), (250, 60), (20, 4)])
-@pytest.mark.parametrize("pane", [False, True])
-def test_any_screen_is_filled_and_not_overfilled(size: tuple[int, int], pane: bool) -> None:  # noqa: FBT001
-    """Every line fits, and there are as many as the screen has."""
-    width, height = size
-    titles = ("x" * 300, "日本語のタイトル" * 30, "🎉 👩‍💻 " * 50)
-    stories = [titled(number, titles[number % 3], new=3) for number in range(1, 501)]
-    long = comment(51, "<p>" + "日本語の長い文章 words https://example.org/" + "x" * 300)
-    known = board(report(*stories, partial(999, 5), post(1000, None), comments=(long,) * 99))
-    known.pane = pane
-
-    lines = draw(known, width, height)
-
-    assert len(lines) == height
-    assert max(map(cell_len, lines)) <= width
-    assert len(known.comments[1]) == MAX_COMMENTS
-
-
-def test_nothing_from_the_network_moves_the_cursor() -> None:
-    """Titles, names, reasons and texts are cleaned."""
-    evil = "a\x1b[2J\x9b1A\u202eb\r\n"
-    known = board(
-        report(
-            titled(1, evil),
-            titled(2, evil, count=None, error=evil),
-            comments=(comment(51, evil + "&#27;[2J", parent_by=evil),),
-        )
-    )
-    known.warnings.append(evil)
-    known.pane = True
-
-    assert not UNPRINTABLE.search("".join(draw(known)))
-
-
-def test_titles_are_no_markup() -> None:
-    """What means something to the library that draws means nothing in a title."""
-    title = "[red]a[/red] :smile: [/]"
-    known = board(report(titled(1, title), titled(2, title)))
-    known.pane = True
-
-    assert sum(title in line for line in draw(known)) == 3
-
-
-def test_the_chosen_story_stays_in_view_and_chosen() -> None:
-    """However small the screen is, and wherever the story moves; one that left is let go."""
-    stories = [post(number) for number in range(1, 31)]
-    known = board(report(*stories))
-    for _ in range(25):
-        known.press("j")
-
-    assert any("Title 26" in line for line in draw(known, height=10))
-    moved = [dataclasses.replace(story, rank=31 - story.id) for story in stories]
-    known.take(report(*sorted(moved, key=lambda story: story.rank or 0)))
-    assert known.chosen == 26
-    assert any("Title 26" in line for line in draw(known, height=10))
-    known.take(report(post(1), post(2)))
-    assert known.chosen == 1
-    known.press("k")
-    assert known.chosen == 1
-
-
-def test_s_sorts_by_each_column_and_comes_back() -> None:
-    """What has most stands first; equals keep the order of their ranks."""
-    known = board(report(post(1, 30, new=1), post(2, 50), post(3, 40, new=9, last_hour=20)))
-    orders = {}
-    for _ in range(6):
-        orders[known.sort] = [story.id for story in known.sorted]
-        known.press("s")
-
-    assert orders == {
-        "rank": [1, 2, 3],
-        "new": [3, 1, 2],
-        "last hour": [3, 1, 2],
-        "comments": [2, 3, 1],
-        "age": [1, 2, 3],
-    }
 
 
 async def test_keys_choose_follow_and_print() -> None:
     """Arrows and letters; the pane follows the chosen story, and its link can be copied."""
-    async with watching() as (user, table):
-        reply = comment(51, "It&#x27;s so", story=2)
-        table.publish(report(post(1), post(2, new=1), comments=(reply,)))
-        await eventually(user.sees("Title 2"))
-
-        user.type("\x1b[B\r")
+    reply = comment(51, "It&#x27;s so", story=2)
+    async with watching(report(post(1), post(2, new=1), comments=(reply,))) as (user, _):
+        user.type("j\r")
 
         await eventually(user.sees("New comments on Title 2"))
         assert user.sees("alice to bob")()
         assert user.sees("  It's so")()
         user.type("o")
-        await eventually(user.sees("https://news.ycombinator.com/item?id=2"))
+        await eventually(user.sees(LINK))
         user.type("k")
-        await eventually(user.sees("none yet"))
-        user.type("\r\x1b[5~\x1bxyz")
-        await eventually(lambda: not user.sees("none yet")())
+        await eventually(user.sees("none since"))
+        user.type("\r\x1b[15~xyz")
+        await eventually(lambda: not user.sees("none since")())
+        user.type("\x1b[B\r")
+        await eventually(user.sees("New comments on Title 2"))
+        user.type("\x1b")
+        await eventually(lambda: not user.sees("New comments on Title 2")())
         assert user.stopped == 0
         user.type("q")
         await eventually(lambda: user.stopped)
 
 
+async def test_the_screen_is_filled_at_any_size() -> None:
+    """With the pane below the table, or, on a low screen, below the chosen story alone."""
+    stories = report(*(post(number) for number in range(1, 31)))
+    async with watching(stories, columns=120, lines=20) as (user, _):
+        await eventually(lambda: user.rows[17].startswith("17 "))
+        user.type("j\r")
+        # Header, caption, two lines below: the rest is shared.
+        await eventually(lambda: user.rows[9] == "New comments on Title 2")
+        await eventually(lambda: user.rows[8].startswith(" 8 "))
+        assert user.rows[18].endswith("30 stories")
+        assert user.rows[19].startswith("q quit")
+    async with watching(stories, columns=40, lines=10) as (user, _):
+        user.type("jj\r")
+        await eventually(lambda: user.rows[2] == "New comments on Title 3")
+        await eventually(lambda: user.rows[1].startswith(" 3 "))
+        assert user.rows[9] == "q quit, ? help, j/k choose"
+
+
 async def test_without_news_nothing_is_written() -> None:
     """A quiet minute costs next to nothing, on any line."""
-    async with watching() as (user, table):
+    first = report(post(1), post(2))
+    async with watching(first) as (user, table):
         table.board.clock = Clock()
-        first = report(post(1), post(2))
-        table.publish(first)
-        table.publish(dataclasses.replace(first, poll=2))
-        await eventually(user.sees("Title 2"))
-
-        for number in range(12):
-            table.publish(dataclasses.replace(first, poll=number))
+        await asyncio.sleep(0.2)
         user.read()
+        for number in range(12):
+            table.publish(dataclasses.replace(first, poll=number, seconds=number / 100))
+        await asyncio.sleep(0.1)
+        assert user.read() == ""
+
         table.publish(report(post(1), post(2, 31, new=1)))
 
         await eventually(user.sees("+1"))
         # Two lines: the story, and what the poll cost.
-        assert user.received.count("Title 1") == 1
-        assert user.received.count("Title 2") == 2
+        assert user.received.count("\x1b[3;1H") < user.received.count("\x1b[2;1H") + 2
+        assert "Title 1" not in user.received.rpartition("\x1b[3;1H")[2]
 
 
-async def test_a_resized_window_is_drawn_anew() -> None:
-    """For the size that it has now."""
-    async with watching(80, 24) as (user, table):
-        table.publish(report(*(post(number) for number in range(1, 31))))
-        await eventually(user.sees("Title 20"))
+async def test_a_new_minute_is_drawn_though_nothing_happened() -> None:
+    """Ages go on, and old data is called old."""
+    async with watching(report(post(1))) as (user, table):
+        clock = Clock()
+        clock.now += 300
+        table.board.clock = clock
 
-        user.rows.clear()
-        termios.tcsetwinsize(table.terminal.fd, (10, 40))
-        os.kill(os.getpid(), signal.SIGWINCH)
-
-        await eventually(user.sees("Title 5"))
-        assert max(user.rows) == 10
-        assert max(len(line) for line in user.rows.values()) <= 40
+        await eventually(user.sees("5 min old"))
 
 
-async def test_a_long_walk_says_how_far_it_is() -> None:
-    """The first table takes its time; nobody sits before an empty screen."""
-    walk = Progress(poll=1, posts=5, posts_done=1, comments=10, expected=40, fetches=9, seconds=5.0)
-    async with watching(progress=lambda: walk) as (user, table):
+async def test_the_first_poll_is_seen_while_it_runs() -> None:
+    """Titles and Hacker News' own numbers at once, how far it is after a second."""
+    item = Item(id=1, title="Title 1", descendants=128)
+    told = post(1, None, item=item, error=None, hours=(), last_hour=None)
+    walk = Progress(
+        poll=1, posts=5, posts_done=0, comments=10, expected=40, fetches=9, seconds=0.5,
+        stories=(told,),
+    )  # fmt: skip
+    seen = [walk]
+    async with watching(progress=lambda: seen[-1]) as (user, table):
+        await eventually(user.sees("~128"))
+        assert user.sees("Title 1")()
         assert user.sees("Reading...")()
+        seen.append(dataclasses.replace(walk, seconds=5.0, seconds_left=15.0))
         await eventually(user.sees("10 of about 40 comments, 15 s left"))
 
-        table.publish(report(post(1)))
+        table.publish(report(post(1, 131)))
 
         await eventually(user.sees("250 ms, 3 requests, 1 story"))
+        assert user.sees(" 131 ")()
 
 
 async def test_warnings_stand_below_until_the_next_report() -> None:
@@ -329,128 +159,417 @@ async def test_warnings_stand_below_until_the_next_report() -> None:
         await eventually(lambda: user.sees("Title 1")() and not user.sees("Skipped 5")())
 
 
-@pytest.mark.parametrize("crash", [False, True])
-async def test_the_terminal_is_given_back(crash: bool) -> None:  # noqa: FBT001
-    """Screen, cursor and modes, also after a crash; the last table is there to be printed."""
-    with pseudo_terminal() as (fd, program):
-        user, before = User(fd), termios.tcgetattr(program)
-        table = LiveTable(Terminal(fd=program, colour=False), stop=user.stop)
-        with suppress(ZeroDivisionError):
-            async with table:
-                table.publish(report(post(1)))
-                assert not termios.tcgetattr(program)[3] & termios.ECHO
-                if crash:
-                    raise ZeroDivisionError
+async def test_the_filter_is_typed_kept_and_closed() -> None:
+    """What is typed at once after the slash is in it; a slash in it is one; Esc ends it."""
+    titles = ("Rust", "Python", "TCP/IP", "quick")
+    async with watching(report(*(titled(n, t) for n, t in enumerate(titles, 1)))) as (user, table):
+        user.type("/p/i")
+        await eventually(lambda: not user.sees("Rust")() and user.sees("TCP/IP")())
+        assert not user.sees("Python")()
+        assert "p/i" in user.rows
+        # The filter stays, and keys are commands again.
+        user.type("\r")
+        await eventually(lambda: not table.app.input.has_focus)
+        user.type("s")
+        await eventually(user.sees("s sort: new"))
+        assert not user.sees("Rust")()
 
-        received = user.read()
+        user.type("\x1b")
 
-        assert received.startswith(ENTER)
-        assert received.endswith(LEAVE)
-        assert termios.tcgetattr(program) == before
-        assert "Title 1" in table.last_table().splitlines()[1]
-        assert table.last_table().endswith("1 story\x1b[0m\n")
-
-
-def test_before_the_first_report_there_is_no_last_table() -> None:
-    """Nothing was learned, nothing is said."""
-    assert draw_last(Board(), terminal(), width=80) == []
-
-
-async def test_a_closed_terminal_stops_the_program() -> None:
-    """There is nobody left to watch."""
-    fd, program = os.openpty()
-    user = User(fd)
-    try:
-        async with LiveTable(Terminal(fd=program), stop=user.stop) as table:
-            os.close(fd)
-            await eventually(lambda: user.stopped)
-            table.publish(report(post(1)))
-    finally:
-        os.close(program)
+        await eventually(user.sees("Rust"))
+        assert "p/i" not in user.rows
+        # Now for a "q", and Esc while it is typed; the pane stays open.
+        user.type("\r")
+        await eventually(user.sees("New comments on Rust"))
+        user.type("/")
+        await eventually(lambda: table.app.input.has_focus)
+        user.type("q")
+        await eventually(lambda: "q" in user.rows and not user.sees("Python")())
+        user.type("\x1b")
+        await eventually(user.sees("Python"))
+        assert user.sees("New comments on Rust")()
+        assert user.stopped == 0
 
 
-async def test_a_terminal_that_takes_nothing_holds_nothing_up() -> None:
-    """After Ctrl-S the polls go on; afterwards the newest table is shown, not all of them."""
-    async with watching(200, 50) as (user, table):
-        for number in range(30):
-            table.publish(report(*(post(n, 1000 + number, new=1) for n in range(1, 46))))
-            await asyncio.sleep(0)
-
-        await eventually(user.sees("1029"))
-        assert len(user.received) < 50_000
-
-
-SUSPENDED = """
-import asyncio, os, signal, sys
-from hn_comments.output.live import LiveTable
-from hn_comments.output.terminal import Terminal
-from tests.reports import post, report
-async def main():
-    stop = asyncio.Event()
-    async with LiveTable(Terminal.of(sys.stdout), stop=stop.set) as table:
-        table.publish(report(post(1)))
-        await stop.wait()
-asyncio.run(main())
-"""
+async def test_help_comes_and_goes() -> None:
+    """With its key, with Esc, and in the place of the comments."""
+    async with watching(report(post(1))) as (user, _):
+        user.type("?")
+        await eventually(user.sees("quit, as Ctrl-C does"))
+        user.type("\r")
+        await eventually(user.sees("New comments on Title 1"))
+        user.type("?")
+        await eventually(user.sees("quit, as Ctrl-C does"))
+        user.type("?")
+        await eventually(lambda: not user.sees("quit, as Ctrl-C does")())
 
 
-async def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() -> None:
-    """What was on the screen is drawn anew."""
+async def test_far_jumps_choose_in_the_table() -> None:
+    """A screen up or down, the first line, the last: what is chosen is seen."""
+    stories = report(*(post(number) for number in range(1, 101)))
+    async with watching(stories, columns=40, lines=13) as (user, table):
+
+        def at(place: int) -> Callable[[], bool]:
+            return lambda: table.board.place == place
+
+        for keys, place in (("\x1b[6~", 9), ("\x1b[6~", 18), ("\x1b[5~", 9), ("\x1b[F", 99),
+                            ("\x1b[5~", 90), ("\x1b[H", 0)):  # fmt: skip
+            user.type(keys)
+            await eventually(at(place))
+            await eventually(user.sees(f"Title {place + 1}"))
+
+
+async def test_the_pane_scrolls_with_the_same_keys_and_the_table_stays() -> None:
+    """The newest comment is on top; who reads on below stays there when another comes."""
+    comments = tuple(comment(number, f"Text {number}") for number in range(1, 31))
+    first = report(post(1, new=30), post(2), comments=comments)
+    async with watching(first, columns=40) as (user, table):
+        user.type("\r")
+        await eventually(user.sees("Text 30"))
+        for keys, text in (("\x1b[6~", "Text 24"), ("\x1b[F", "Text 1"), ("\x1b[H", "Text 30"),
+                           ("\x1b[B\x1b[B", "Text 25")):  # fmt: skip
+            user.type(keys)
+            await eventually(user.sees(f"  {text}"))
+        assert not user.sees("Text 30")()
+        assert table.board.place == 0
+        before = user.rows[13:22]
+
+        table.publish(report(post(1, new=1), post(2), comments=(comment(31, "Text 31"),)))
+
+        await eventually(user.sees("+31"))
+        await asyncio.sleep(0.1)
+        assert user.rows[13:22] == before
+        # Another story begins at its top.
+        user.type("j")
+        await eventually(user.sees("none since"))
+        user.type("k")
+        await eventually(user.sees("Text 31"))
+
+
+async def test_the_mouse_chooses_and_scrolls() -> None:
+    """A click on a line; the wheel in the table leaves what is chosen, and in the pane."""
+    comments = tuple(comment(number, f"Text {number}", story=3) for number in range(1, 31))
+    stories = report(*(post(number) for number in range(1, 101)), comments=comments)
+    async with watching(stories, columns=40) as (user, table):
+        user.type("\x1b[<0;5;9M\x1b[<0;5;9m")
+        await eventually(lambda: table.board.chosen == 8)
+        user.type("\x1b[<0;5;4M\x1b[<0;5;4m")
+        await eventually(lambda: table.board.chosen == 3)
+        assert not user.sees("Text")()
+
+        user.type("\x1b[<65;5;4M" * 20)
+        await eventually(user.sees("Title 50"))
+        assert table.board.chosen == 3
+        table.publish(dataclasses.replace(stories, error="HTTP 500", comments=()))
+        await eventually(user.sees("HTTP 500"))
+        assert user.sees("Title 50")()
+
+        user.type("\r")
+        await eventually(user.sees("Text 30"))
+        await eventually(user.sees("Title 3"))
+        user.type("\x1b[<65;5;16M" * 5)
+        await eventually(lambda: user.sees("Text 25")() and not user.sees("Text 30")())
+        # Nothing is there to be clicked: neither in the pane, nor below the last story.
+        user.type("\x1b[<0;5;16M\x1b[<0;5;16m")
+        user.type("j")
+        await eventually(lambda: table.board.chosen == 4)
+        user.type("\x1b")
+        table.publish(report(post(1), post(4), post(9)))
+        await eventually(lambda: not user.sees("Title 3")())
+        user.type("\x1b[<0;5;9M\x1b[<0;5;9m")
+        user.type("k")
+        await eventually(lambda: table.board.chosen == 1)
+
+
+async def test_a_link_is_shown_whole_and_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On two lines where one is too short; the next key takes it away."""
+    opened: list[str] = []
+    monkeypatch.setattr(app, "browse", opened.append)
+    async with watching(report(post(1), post(2)), columns=30) as (user, _):
+        user.type("jo")
+
+        await eventually(user.sees("tem?id=2"))
+        assert LINK in "".join(user.rows)
+        assert opened == [LINK]
+        user.type("j")
+        await eventually(lambda: not user.sees("tem?id=2")())
+
+
+@pytest.mark.parametrize(
+    ("environ", "opens"),
+    [
+        ({"DISPLAY": ":0"}, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ({}, False),
+        ({"DISPLAY": "localhost:10.0", "SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}, False),
+    ],
+)
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="there is always a screen")
+async def test_a_browser_is_opened_where_there_is_a_screen_for_it(
+    environ: dict[str, str],
+    opens: bool,  # noqa: FBT001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not far away, and not in the terminal: it has none, and nobody waits for it."""
+    seen = tmp_path / "seen"
+    monkeypatch.setattr(
+        app,
+        "BROWSE",
+        "import os, sys\n"
+        f"with open({str(seen)!r}, 'w') as f:\n"
+        "    print(sys.argv[1], os.getsid(0) == os.getpid(), os.isatty(1), file=f)\n"
+        "print('noise'); os.write(2, b'noise')",
+    )
+
+    browse(LINK, environ)
+
+    if opens:
+        await eventually(lambda: seen.exists() and seen.read_text().endswith("\n"))
+        assert seen.read_text() == f"{LINK} True False\n"
+    else:
+        await asyncio.sleep(0.2)
+        assert not seen.exists()
+
+
+async def test_a_terminal_that_cannot_be_opened_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is shown, and nothing runs."""
+    pytest.importorskip("termios")
+
+    def refuse(_: int) -> int:
+        raise OSError(6, "No such device or address")
+
+    monkeypatch.setattr(live, "open_terminal", refuse)
+    table = LiveTable(Terminal(fd=-1), stop=lambda: None)
+
+    with pytest.raises(ScreenFailed, match=r"the terminal cannot be opened \(No such device"):
+        async with table.shown():
+            pytest.fail("it was shown")
+
+    assert not table.is_open
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_table_that_breaks_stops_the_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says where, and the terminal is given back before."""
     with pseudo_terminal() as (fd, program):
         user = User(fd)
-        before = termios.tcgetattr(program)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", SUSPENDED, stdin=program, stdout=program, stderr=program
+        table = LiveTable(Terminal(fd=program), stop=user.stop)
+
+        def broken(*_: Any, **__: Any) -> None:
+            raise ZeroDivisionError
+
+        with pytest.raises(ScreenFailed, match="it broke"):  # noqa: PT012
+            async with table.shown():
+                monkeypatch.setattr(app, "draw_footer", broken)
+                table.publish(report(post(1)))
+                await eventually(lambda: user.stopped)
+
+        user.read()
+        assert user.received.endswith(LEAVE)
+        assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+async def test_tasks_of_others_begin_in_their_turn() -> None:
+    """Textual would have all tasks of the loop start at once, on Python 3.12 and later."""
+    begun: list[int] = []
+
+    async def begin() -> None:
+        begun.append(1)
+
+    async with watching():
+        task = asyncio.create_task(begin())
+        assert not begun
+        await task
+
+
+def run_python(code: str, fd: int) -> subprocess.CompletedProcess[bytes]:
+    """Run *code* on a terminal, and return how it ended."""
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", code],
+        stdin=fd, stdout=fd, stderr=fd, check=False, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        ("sys.modules['textual'] = None", "Textual cannot be imported"),
+        ("os.ttyname = os.open = refuse", "the terminal cannot be opened"),
+    ],
+)
+def test_what_is_missing_for_the_table_is_a_sentence(trouble: str, sentence: str) -> None:
+    """Not a traceback; the exit code is that of a wrong command line."""
+    with pseudo_terminal() as (fd, program):
+        code = (
+            "import os, sys\n"
+            "from hn_comments.__main__ import main\n"
+            "def refuse(*_): raise OSError(6, 'No such device')\n"
+            f"{trouble}\n"
+            "sys.exit(main(['--demo', '--live', '--limit', '1']))"
         )
-        try:
-            await eventually(user.sees("Title 1"))
-            process.send_signal(signal.SIGTSTP)
-            await eventually(lambda: user.read() is not None and user.received.endswith(LEAVE))
-            await eventually(lambda: termios.tcgetattr(program) == before)
-            user.rows.clear()
 
-            await eventually(
-                lambda: os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
-            )
-            process.send_signal(signal.SIGCONT)
+        ended = run_python(code, program)
 
-            await eventually(user.sees("Title 1"))
-            user.type("q")
-            async with asyncio.timeout(DEADLINE):
-                assert await process.wait() == 0
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        user = User(fd)
+        assert ended.returncode == 2
+        assert user.sees(f"cannot show the live table: {sentence}")()
+        assert "Traceback" not in user.received
+
+
+def test_without_termios_the_table_can_still_be_imported() -> None:
+    """As on Windows, which has no such module, nor these signals."""
+    code = (
+        "import signal, sys\n"
+        "sys.modules.update(dict.fromkeys(('termios', 'tty', 'fcntl', 'pty')))\n"
+        "for name in ('SIGTSTP', 'SIGWINCH', 'SIGCONT', 'SIGHUP'): delattr(signal, name)\n"
+        "import hn_comments.output.live, hn_comments.output.display, hn_comments.command.run\n"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def set_signals(ignored: tuple[int, ...]) -> None:
+    """Have a process begin with signals as a shell has them, however the tests were started."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
+
+@asynccontextmanager
+async def running(
+    program: int, *options: str, ignored: tuple[int, ...] = (), command: Sequence[str] = PLAIN
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Give the command that runs on a terminal."""
+    process = await asyncio.create_subprocess_exec(
+        *command, "--live", *options, stdin=program, stdout=program, stderr=program,
+        env={**os.environ, "TERM": "xterm"},
+        preexec_fn=lambda: set_signals(ignored),
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def ended(process: asyncio.subprocess.Process) -> int:
+    """Return the exit code when there is one."""
+    async with asyncio.timeout(DEADLINE):
+        return await process.wait()
 
 
 async def test_the_command_follows_comments_and_leaves_its_last_table() -> None:
-    """From the first report to SIGTERM."""
+    """From the first titles to SIGTERM."""
     with pseudo_terminal(lines=50) as (fd, program):
-        user, before = User(fd), termios.tcgetattr(program)
-        options = ("--demo", "--live", "--limit", "3", "--period", "0.2")
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, *options, stdin=program, stdout=program, stderr=program,
-            env={**os.environ, "TERM": "xterm"},
-        )  # fmt: skip
-        try:
+        user, before = User(fd, lines=50), modes_of(program)
+        options = ("--demo", "--limit", "3", "--period", "0.2")
+        async with running(program, *options, command=COMMAND) as process:
             await eventually(user.sees("3 stories"))
             user.type("s\r")
             # Whoever has something new stands first, but was not chosen.
             user.type("k" * 3)
             await eventually(lambda: user.sees("user")() and user.sees("New comments on")())
+            await eventually(user.sees(" ago"))
 
             process.terminate()
 
-            async with asyncio.timeout(DEADLINE):
-                assert await process.wait() == 143
-            user.read()
-            screen, _, after = user.received.partition(LEAVE)
-            assert screen.startswith(ENTER)
-            assert "3 stories" in after
-            assert "Traceback" not in after
-            assert termios.tcgetattr(program) == before
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            assert await ended(process) == 143
+        user.read()
+        screen, _, after = user.received.partition(LEAVE)
+        # On a busy machine asyncio may have said before that something took its time.
+        assert ENTER in screen
+        assert "3 stories" in after
+        assert "Traceback" not in after
+        assert modes_of(program) == before
+
+
+@pytest.mark.parametrize(("keys", "code"), [("q", 0), ("\x03", 130)])
+async def test_the_command_ends_with_its_keys(keys: str, code: int) -> None:
+    """Ctrl-C is what it is elsewhere: the terminal makes a signal of it."""
+    with pseudo_terminal() as (fd, program):
+        user = User(fd)
+        options = ("--demo", "--limit", "1", "--period", "30")
+        async with running(program, *options) as process:
+            await eventually(user.sees("1 story"))
+            if keys == "\x03":
+                # This terminal controls no process, so nobody makes a signal of the key.
+                process.send_signal(signal.SIGINT)
+            else:
+                user.type(keys)
+
+            assert await ended(process) == code
+        await eventually(lambda: user.read() is not None and "1 story" in user.received)
+
+
+async def test_who_quits_in_the_middle_of_a_poll_gets_no_error() -> None:
+    """What that poll had found is printed; it did not fail."""
+    async with Simulator(World(stories=2), latency=0.3) as simulator:
+        with pseudo_terminal() as (fd, program):
+            user = User(fd)
+            options = ("--api-url", simulator.url, "--limit", "2", "--period", "60")
+            async with running(program, *options) as process:
+                await eventually(user.sees("q quit"))
+                user.type("q")
+
+                assert await ended(process) == 0
+
+
+async def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() -> None:
+    """What was on the screen is drawn anew."""
+    with pseudo_terminal() as (fd, program):
+        user, before = User(fd), modes_of(program)
+        async with running(program, "--demo", "--limit", "1", "--period", "0.2") as process:
+            await eventually(user.sees("1 story"))
+            process.send_signal(signal.SIGTSTP)
+            await eventually(lambda: user.read() is not None and user.received.endswith(LEAVE))
+            await eventually(lambda: modes_of(program) == before)
+            await eventually(
+                lambda: os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
+            )
+            user.screen.reset()
+            process.send_signal(signal.SIGCONT)
+
+            await eventually(user.sees("q quit"))
+            assert user.sees("1 story")()
+            assert user.sees("title")()
+            process.terminate()
+            assert await ended(process) == 143
+
+
+async def test_a_terminal_that_nobody_reads_stops_neither_polls_nor_signals() -> None:
+    """After Ctrl-S, or at the end of a dead line: polls go on, and SIGTERM ends it."""
+    with pseudo_terminal(200, 50) as (_, program):
+        before = modes_of(program)
+        async with Simulator(World(seed=1, stories=10, rate=6000)) as simulator:
+            options = ("--api-url", simulator.url, "--limit", "10", "--period", "0.1")
+            async with running(program, *options) as process:
+                await eventually(lambda: not select.select([], [program], [], 0)[1])
+                requests = simulator.requests
+                await eventually(lambda: simulator.requests > requests + 100)
+                assert not select.select([], [program], [], 0)[1]
+
+                process.terminate()
+
+                assert await ended(process) == 143
+        assert modes_of(program) == before
+
+
+async def test_the_command_ends_with_its_terminal() -> None:
+    """Also where SIGHUP is ignored: there is nobody left to watch."""
+    pytest.importorskip("termios")
+    fd, program = os.openpty()
+    user = User(fd)
+    options = ("--demo", "--limit", "1", "--period", "0.2")
+    async with running(program, *options, ignored=(signal.SIGHUP,)) as process:
+        os.close(program)
+        await eventually(user.sees("1 story"))
+
+        os.close(fd)
+
+        # What cannot be written any more is an error.
+        assert await ended(process) in {0, 1}

@@ -51,7 +51,8 @@ class Hook:
         self.asked.append(request.path)
         await self.answering.wait()
         if self.status == 200 and request.method == "POST":
-            self.told.append(await request.json())
+            text = await request.text()
+            self.told.append(json.loads(text) if text.startswith("{") else {"message": text})
         return web.Response(status=self.status)
 
     @property
@@ -99,9 +100,9 @@ async def test_post_that_reaches_a_threshold_is_told_once() -> None:
 
     assert len(hook.told) == 1
     body = hook.told[0]["message"]
-    assert body.count("https://news.ycombinator.com/item?id=") == 3
-    assert body.count("30 comments, 30 in the last hour (threshold 10)") == 1
-    assert body.count("(threshold 28)") == 1
+    assert body.count("https://news.ycombinator.com/item?id=") == 2
+    assert body.count("30 comments, 30 in the last hour (thresholds 10, 28)") == 1
+    assert body.count("(threshold 10)") == 1
     assert hook.titles == ["Hacker News: 2 discussions grow"]
     assert [len(report.crossings) for report in reports] == [3, 0, 0]
 
@@ -156,6 +157,19 @@ def test_message_has_what_a_phone_can_show() -> None:
     assert "five" not in message.body
 
 
+async def test_message_is_no_longer_than_its_service_takes() -> None:
+    """It would be refused again and again: ntfy takes 7,800 characters."""
+    hook = Hook()
+    async with serve(hook) as address:
+        (receiver,) = make_receivers(Settings(notify=(f"ntfy://{address}/topic",)))
+        await receiver.send(notice(*[replace(SAMPLE, story=number) for number in range(300)]))
+
+    (told,) = hook.told
+    assert 7500 < len(told["message"]) <= 7800
+    shown = told["message"].count("12 in the last hour")
+    assert told["message"].endswith(f"\n\nand {300 - shown} more")
+
+
 def test_titles_are_decoded_and_cleaned() -> None:
     """They are HTML, and anybody's."""
     odd = replace(SAMPLE, title="A &lt;canvas&gt;\x1b[2J\n &amp; more")
@@ -175,17 +189,39 @@ async def test_failing_receiver_delays_nobody_and_gets_all_when_it_is_well() -> 
         async with Notices(settings, Troubles(ear)) as notices:
             notices.tell(notice())
             await eventually(lambda: len(good.told) == 1 and bad.tries >= 2)
-            notices.tell(notice())
-            notices.tell(notice())
+            notices.tell(notice(replace(SAMPLE, story=1)))
+            notices.tell(notice(replace(SAMPLE, story=2)))
             await eventually(lambda: len(good.told) >= 2)
             bad.status = 200
             await eventually(lambda: bad.told)
 
-    assert sum(told["message"].count("item?id=8863") for told in good.told) == 3
-    assert [told["message"].count("item?id=8863") for told in bad.told] == [3]
-    began, ended = (said for said in ear.sentences() if not said.startswith("Post 8863 "))
+    assert sum(told["message"].count("item?id=") for told in good.told) == 3
+    assert [told["message"].count("item?id=") for told in bad.told] == [3]
+    began, ended = (said for said in ear.sentences() if not said.startswith("Post "))
     assert began.startswith(f"Cannot tell json://{second}/...: ")
     assert ended.startswith(f"json://{second}/... takes notices again, after ")
+
+
+async def test_receivers_at_one_address_are_told_apart() -> None:
+    """One that takes all is no recovery of the other, which fails."""
+    good, bad, ear = Hook(), Hook(), Ear()
+    bad.status = 500
+
+    async def handle(request: web.Request) -> web.Response:
+        return await (good if request.path == "/good" else bad).handle(request)
+
+    both = Hook()
+    both.handle = handle  # type: ignore[method-assign]
+    async with serve(both) as address:
+        settings = Settings(notify=(f"json://{address}/bad", f"json://{address}/good"))
+        async with Notices(settings, Troubles(ear)) as notices:
+            notices.tell(notice())
+            await eventually(lambda: good.told and bad.tries)
+            notices.tell(notice())
+            await eventually(lambda: len(good.told) == 2 and bad.tries > 1)
+
+    (said,) = (said for said in ear.sentences() if not said.startswith("Post "))
+    assert said.startswith(f"Cannot tell json://{address}/... (1): ")
 
 
 async def test_hanging_receiver_delays_no_poll_and_the_end_only_so_long(
@@ -275,9 +311,10 @@ async def test_command_that_goes_wrong_says_why(
     command: str, reason: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It fails, is killed, reads nothing, prints much, is not there, or does not end."""
-    monkeypatch.setattr("hn_comments.notices.command.PATIENCE", 200 * MS if reason else DEADLINE)
+    patience = 200 * MS if reason and "did not end" in reason else DEADLINE
+    monkeypatch.setattr("hn_comments.notices.command.PATIENCE", patience)
     monkeypatch.setattr("hn_comments.notices.command.GRACE", 200 * MS)
-    many = notice(*[SAMPLE] * 3000)
+    many = notice(*[replace(SAMPLE, story=number) for number in range(3000)])
     (receiver,) = make_receivers(Settings(notify_command=command))
 
     try:

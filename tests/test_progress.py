@@ -17,7 +17,14 @@ from .support import eventually
 
 
 WALK = Progress(
-    poll=1, posts=50, posts_done=12, comments=1200, expected=4800, fetches=1500, seconds=5.0
+    poll=1,
+    posts=50,
+    posts_done=12,
+    comments=1200,
+    expected=4800,
+    fetches=1500,
+    seconds=5.0,
+    seconds_left=15.0,
 )
 
 
@@ -61,7 +68,7 @@ def test_no_guess_without_ground(expected: int | None) -> None:
 
     assert described.startswith("1,200 comments so far, 12 of 50 posts")
     assert describe_progress(replace(WALK, seconds=0.0), 80)
-    assert "left" not in describe_progress(replace(WALK, comments=0), 80)
+    assert "left" not in describe_progress(replace(WALK, seconds_left=None), 80)
 
 
 async def test_the_line_comes_with_a_long_walk_and_goes_with_it() -> None:

@@ -489,7 +489,7 @@ def test_log_that_a_killed_program_left_stays(
 def test_older_file_is_read_as_it_is(path: str) -> None:
     """It is brought to this version in memory only."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, MIGRATIONS[:1])
+        migrate(connection, MIGRATIONS[:1], {})
         connection.execute(
             "INSERT INTO polls VALUES"
             " (1, '2026-11-25T06:00:00Z', 'top', 1, 9, 0, 0, 'full', 0, 0, 'exact', NULL)"

@@ -1,7 +1,8 @@
 """One poll: its report, in good and bad cases."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -11,10 +12,19 @@ from hn_comments.memory.memory import Memory
 from hn_comments.memory.told import MAX_TOLD, ToldPosts
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
-from hn_comments.stories import Poll
+from hn_comments.stories import Poll, measure_progress
 
 from .reports import post
-from .support import DEADLINE, MS, client, eventually, front_page, poll_once, thread
+from .support import (
+    DEADLINE,
+    MS,
+    client,
+    eventually,
+    front_page,
+    others_write,
+    poll_once,
+    thread,
+)
 
 
 TEN_OF_FIFTY = [50] * 10
@@ -375,6 +385,92 @@ async def test_faults_everywhere_never_make_a_count_wrong(seed: int) -> None:
                 else:
                     assert story.count is None or story.count.comments < size
                     assert story.error
+
+
+@asynccontextmanager
+async def under_way(poll: Poll, reports: list[PollReport]) -> AsyncIterator[None]:
+    """Let *poll* run as long as the context lasts."""
+    running = asyncio.create_task(poll.run(reports.append))
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_progress_tells_what_was_read_and_not_what_is_listed() -> None:
+    """A post's item is there at once, its own number with it; a count when it is done."""
+    world, reports = front_page(10, 3), list[PollReport]()
+    async with client(world) as (simulator, fetcher):
+        simulator.fail(f"item/{comment_of(world, 0)}", "hang")
+        poll = Poll(fetcher, Settings(polls=1), memory=Memory(), number=1)
+        assert measure_progress(poll) is None
+        async with under_way(poll, reports):
+            await eventually(lambda: (seen := measure_progress(poll)) and seen.comments == 12)
+            progress = measure_progress(poll)
+
+    assert progress is not None
+    assert (progress.posts, progress.posts_done, progress.expected) == (2, 1, 13)
+    assert 0 < (progress.seconds_left or 0) <= progress.seconds / 12
+    first, second = progress.stories
+    assert first.unfinished
+    assert first.item == reports[0].stories[0].item
+    assert first.item is not None
+    assert (first.rank, first.item.descendants) == (1, 10)
+    assert second.count == reports[0].stories[1].count
+    assert not any(story.unfinished for story in reports[0].stories)
+
+
+async def test_progress_knows_what_an_earlier_poll_has_read() -> None:
+    """A walk that goes on in the next poll does not begin at 0."""
+    world, memory = front_page(10), Memory()
+    # So that it is the walk that comes to the comment first.
+    others_write(world)
+    async with client(world) as (simulator, fetcher):
+        simulator.fail(f"item/{comment_of(world, 0)}", "hang")
+        before, poll = (Poll(fetcher, Settings(), memory=memory, number=n) for n in (1, 2))
+        async with under_way(before, []):
+            await eventually(lambda: (seen := measure_progress(before)) and seen.comments == 9)
+        async with under_way(poll, []):
+            await eventually(lambda: poll.counting_since and simulator.in_flight == 1)
+            progress = measure_progress(poll)
+
+    assert progress is not None
+    assert (progress.comments, progress.expected) == (9, 10)
+    assert [story.unfinished for story in progress.stories] == [True]
+
+
+async def test_progress_guesses_nothing_before_there_is_ground() -> None:
+    """Of what is not read yet nobody knows how long it takes."""
+    guesses: dict[tuple[int | None, int], float | None] = {}
+    async with client(front_page(100), latency=20 * MS, connections=1) as (_, fetcher):
+        poll = Poll(fetcher, Settings(polls=1), memory=Memory(), number=1)
+        async with under_way(poll, []):
+            while len(guesses) < 6:
+                if (progress := measure_progress(poll)) is not None:
+                    guesses[progress.expected, progress.comments] = progress.seconds_left
+                await asyncio.sleep(MS)
+
+    assert guesses[None, 0] is None
+    assert guesses[100, 0] is None
+    assert all(bool(left) == (read >= 2) for (_, read), left in guesses.items())
+
+
+async def test_progress_takes_posts_that_are_not_read_for_like_the_others() -> None:
+    """Half of them say how much there is in all."""
+    world = front_page(10, 20, 30, 40)
+    async with client(world) as (simulator, fetcher):
+        for post in world.top[2:]:
+            simulator.fail(f"item/{post}", "hang")
+        poll = Poll(fetcher, Settings(polls=1), memory=Memory(), number=1)
+        async with under_way(poll, []):
+            await eventually(lambda: (seen := measure_progress(poll)) and seen.posts_done == 2)
+            progress = measure_progress(poll)
+
+    assert progress is not None
+    assert (progress.comments, progress.expected) == (30, 60)
+    assert len(progress.stories) == 2
 
 
 async def test_tasks_have_names() -> None:

@@ -31,20 +31,25 @@ def post(text: str) -> int | None:
     Addresses are as a browser shows them, as people shorten them, and as the site links.
     """
     text = text.strip()
-    if re.fullmatch("[0-9]{1,18}", text):
-        return int(text) or None
+    if not re.fullmatch("[0-9]+", text):
+        text = _item_id(text)
+    return int(text) or None if re.fullmatch("[0-9]{1,18}", text) else None
+
+
+def _item_id(address: str) -> str:
+    """
+    Return the `id` in the address of an item's page; nothing if it is none.
+    """
+    # "item?id=8863" has no host, which a parser can know by its slash only.
+    page = address.partition("?")[0].strip("/")
     try:
-        url = urlsplit(text if "//" in text or text.startswith("/") else f"//{text}")
-        if not url.path.strip("/") and url.netloc in ITEM_PAGES:
-            url = url._replace(path=url.netloc, netloc="")
-        host = url.netloc.lower().removeprefix("www.").partition(":")[0]
+        url = urlsplit(address if "//" in address or page in ITEM_PAGES else f"//{address}")
         (item_id,) = parse_qs(url.query)["id"]
     except (ValueError, KeyError):
-        return None
+        return ""
+    host = url.netloc.lower().removeprefix("www.").partition(":")[0]
     ours = url.scheme in {"", "http", "https"} and host in {"", "news.ycombinator.com"}
-    if ours and url.path.strip("/") in ITEM_PAGES and re.fullmatch("[0-9]{1,18}", item_id):
-        return int(item_id) or None
-    return None
+    return item_id if ours and url.path.strip("/") in ITEM_PAGES else ""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import AsyncIterable, Callable
 
-from ..errors import BadProxy, BadReceiver, HistoryError, TooManyErrors
+from ..errors import BadProxy, BadReceiver, HistoryError, ScreenFailed, TooManyErrors
 from ..models import PollReport
 from ..output.printer import CannotWriteError, Printer
 from ..output.writer import Writer
@@ -117,7 +117,7 @@ def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
         logger.error("Stopped by --max-errors %d: %s", len(exc.messages), exc)
         logger.error("Error detected, quitting")
         return EXIT_ERRORS
-    except (BadProxy, BadReceiver, HistoryError) as exc:
+    except (BadProxy, BadReceiver, HistoryError, ScreenFailed) as exc:
         logger.error("%s", exc)
         return EXIT_USAGE
     if settings.demo:

@@ -17,8 +17,9 @@ ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 
-# Seconds after a signal in which what is still to be written may be.
-GRACE = 1.0
+# Seconds after a signal in which what is still to be written may be: with what it takes Python
+# to end, that is one second.
+GRACE = 0.75
 
 
 def catch_signals(handle: Callable[[int, FrameType | None], object]) -> None:

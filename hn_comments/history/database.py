@@ -4,13 +4,14 @@ Open the history file: ours, sound and of this version, or refused before it is 
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import HistoryError, quote
 from .schema import APPLICATION_ID, MIGRATIONS, VERSION
+from .views import VIEWS
 
 
 # Bytes of a file that is checked whole when it is opened: a tenth of a second. Damage in a
@@ -146,18 +147,25 @@ def check_content(connection: sqlite3.Connection, path: str) -> int:
 
 
 def migrate(
-    connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] = MIGRATIONS
+    connection: sqlite3.Connection,
+    steps: Sequence[Sequence[str]] = MIGRATIONS,
+    views: Mapping[str, str] = VIEWS,
 ) -> None:
     """
-    Take the steps that the file has not seen, all or none.
+    Take the steps that the file has not seen, and make its views anew: all or nothing.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have been faster.
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for name in views:
+            # Before the steps, which may change a table that an old view asks.
+            connection.execute(f"DROP VIEW IF EXISTS {name}")
         for step in steps[version:]:
             for statement in step:
                 connection.execute(statement)
+        for name, query in views.items():
+            connection.execute(f"CREATE VIEW {name} AS {query}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {max(version, len(steps))}")
         connection.execute("COMMIT")

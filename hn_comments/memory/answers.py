@@ -98,17 +98,12 @@ def _keep(tree: Tree, item_id: int, item: Item | None, now: float) -> None:
         # tells.
         tree.mark_stale(node.parent)
         return
-    if item is not None and node.is_readable and item.parent not in {None, node.parent}:
-        # It has moved, it seems. The lists of both parents tell.
-        tree.mark_stale(node.parent)
-        tree.mark_stale(item.parent or 0)
+    if item is not None:
+        _look_for_move(tree, node, item)
+        _note_facts(tree, node, item, now)
     before = node.state, {*node.kids}
     tree.forget_totals(item_id)
     node.state = item.state if item else State.MISSING
-    if item is not None:
-        if tree.news_from is not None:
-            tree.reading.items[item_id] = item
-        _date(tree, node, item, now)
     _list_kids(tree, item_id, item.kids if item else (), now)
     tree.settle(item_id)
     if before != (node.state, {*node.kids}):
@@ -117,10 +112,21 @@ def _keep(tree: Tree, item_id: int, item: Item | None, now: float) -> None:
             tree.reading.changed.add(item_id)
 
 
-def _date(tree: Tree, node: Node, item: Item, now: float) -> None:
+def _look_for_move(tree: Tree, node: Node, item: Item) -> None:
     """
-    Note who wrote a node and when, and when it was first read.
+    Have both parents of a comment read again if it seems to have moved: their lists tell.
     """
+    if node.is_readable and item.parent not in {None, node.parent}:
+        tree.mark_stale(node.parent)
+        tree.mark_stale(item.parent or 0)
+
+
+def _note_facts(tree: Tree, node: Node, item: Item, now: float) -> None:
+    """
+    Note who wrote a node and when, when it was first read, and what is told of it.
+    """
+    if tree.news_from is not None:
+        tree.reading.items[item.id] = item
     # A deleted comment has lost its author; we need not forget who it was.
     node.by, node.created = item.by or node.by, item.time or node.created
     if not node.read_at:

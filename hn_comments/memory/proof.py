@@ -71,12 +71,8 @@ class Proof:
         live = self.live or 0
         if live == descendants:
             self.gap = 0
-        if live - descendants == self.gap:
-            self.lags_since = None
-        elif self.lags_since is None:
-            self.lags_since = now
         fits = self._fits(descendants, self.gap, lately)
-        if self.lags_since is not None and now - self.lags_since > LAGS_FOR:
+        if self._lags_for(live - descendants, now) > LAGS_FOR:
             fits = False
         unconfirmed = self.gap != 0 and not self.confirmed
         if unconfirmed and now >= max(self.gap_since + PATIENCE, self.walk_again_at):
@@ -89,6 +85,17 @@ class Proof:
             self.doubted = True
             return "doubted"
         return "wrong"
+
+    def _lags_for(self, gap: int, now: float) -> float:
+        """
+        Return for how many seconds the gap has been another than the one that is believed.
+        """
+        if gap == self.gap:
+            self.lags_since = None
+            return 0.0
+        if self.lags_since is None:
+            self.lags_since = now
+        return now - self.lags_since
 
     def walked(
         self, descendants: int | None, *, drift: int, lately: int, now: float, refresh: float

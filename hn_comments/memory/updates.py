@@ -33,13 +33,21 @@ class Updates:
         """
         Return which ids are to be read now, when *listed* is what the list says.
         """
-        second = [item_id for item_id, due in self.twice.items() if due <= now]
-        for item_id in second:
-            del self.twice[item_id]
-        later = [item_id for item_id, due in self.again.items() if due <= now]
-        first = [i for i in listed if i not in self.twice and i not in self.again]
-        first = [i for i in first if i not in second]
-        self.twice.update(dict.fromkeys(first, now + READ_TWICE))
-        self.again.update(dict.fromkeys((*second, *later), now + READ_AGAIN))
         self.again = {i: due for i, due in self.again.items() if i in listed}
-        return [*first, *second, *(i for i in later if i in self.again)]
+        second, third = _take_due(self.twice, now), _take_due(self.again, now)
+        known = {*self.twice, *self.again, *second, *third}
+        first = [item_id for item_id in listed if item_id not in known]
+        self.twice.update(dict.fromkeys(first, now + READ_TWICE))
+        stay = (item_id for item_id in (*second, *third) if item_id in listed)
+        self.again.update(dict.fromkeys(stay, now + READ_AGAIN))
+        return [*first, *second, *third]
+
+
+def _take_due(times: dict[int, float], now: float) -> list[int]:
+    """
+    Take out the ids whose time has come, and return them.
+    """
+    due = [item_id for item_id, time in times.items() if time <= now]
+    for item_id in due:
+        del times[item_id]
+    return due

@@ -20,6 +20,9 @@ from .memory import Memory
 # Known items that are read to be sure: one can be a moderator's doing.
 SAMPLE = 5
 
+# Answers after which no more is to be asked now: it is the same world, or nobody can tell.
+SETTLED = frozenset({"same", "unreadable"})
+
 # What is remembered of an item: its id, author and time.
 Known = tuple[int, str | None, int]
 
@@ -31,27 +34,31 @@ async def find_other_world(memory: Memory, fetcher: URLFetcher, maxitem: int | N
     Raises:
         RateLimited: as `URLFetcher.fetch`.
     """
-    strangers = {discussion.stranger for discussion in memory.discussions.values()} - {None}
-    known = [] if memory.is_verified and not strangers else [*known_items(memory)]
-    if not known:
+    sample = _choose(memory)
+    if not sample:
         return None
-    sample = random.sample(known, min(SAMPLE, len(known)))
-    sample = [item for item in known if item[0] in strangers][:1] + sample
-    first = await _read(fetcher, sample[0])
-    if first == "same":
-        memory.is_verified = True
-    if first in {"same", "unreadable"}:
-        return None
-    tasks = [asyncio.create_task(_read(fetcher, item)) for item in sample[1:]]
-    answers = [first, *await gather_or_stop(tasks)]
+    answers = {await _read(fetcher, sample[0])}
+    if not answers & SETTLED:
+        tasks = [asyncio.create_task(_read(fetcher, item)) for item in sample[1:]]
+        answers |= {*await gather_or_stop(tasks)}
     memory.is_verified = "unreadable" not in answers
-    if "same" in answers or "unreadable" in answers:
-        return None
     # All that were readable once can be null for a while; but not if there are fewer ids, too.
     fallen = maxitem is not None and maxitem < (memory.maxitem.known or 0) - MAX_LAG
-    if "other" not in answers and not fallen:
+    if answers & SETTLED or ("other" not in answers and not fallen):
         return None
     return f"item {sample[0][0]} is not what it was"
+
+
+def _choose(memory: Memory) -> list[Known]:
+    """
+    Return the items to be read, an item that contradicted itself first; none if none are needed.
+    """
+    strangers = {discussion.stranger for discussion in memory.discussions.values()} - {None}
+    if memory.is_verified and not strangers:
+        return []
+    known = [*known_items(memory)]
+    sample = random.sample(known, min(SAMPLE, len(known)))
+    return [item for item in known if item[0] in strangers][:1] + sample
 
 
 def known_items(memory: Memory) -> Iterator[Known]:

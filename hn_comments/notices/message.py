@@ -2,7 +2,10 @@
 A notice in words, as a person wants to read it in a mail or on a phone; and as JSON.
 """
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from ..models import Comment, Crossing, Notice, utc_time
@@ -26,12 +29,27 @@ class Message:
     body: str
 
 
-def word(notice: Notice) -> Message:
+def word(notice: Notice, *, room: int = sys.maxsize) -> Message:
     """
-    Return what to say of all that a notice has.
+    Return what to say of all that a notice has, in *room* characters.
     """
-    parts = [*map(word_crossing, notice.crossings), *word_comments(notice.comments)]
-    return Message(title_of(notice), "\n\n".join(parts))
+    posts: dict[int, list[Crossing]] = {}
+    for crossing in notice.crossings:
+        posts.setdefault(crossing.story, []).append(crossing)
+    parts = [*map(word_crossings, posts.values()), *word_comments(notice.comments)]
+    title = title_of(notice)
+    return Message(title, fit(parts, room - len(title)))
+
+
+def fit(parts: Sequence[str], room: int) -> str:
+    """
+    Return the first of *parts* that have room, and how many more there are.
+    """
+    # Each is followed by an empty line; the last line needs some 20 characters.
+    ends = [*accumulate(len(part) + 2 for part in parts)]
+    kept = len(parts) if ends[-1] <= room else sum(end + 20 <= room for end in ends)
+    more = [f"and {len(parts) - kept} more"] if kept < len(parts) else []
+    return "\n\n".join([*parts[:kept], *more])
 
 
 def title_of(notice: Notice) -> str:
@@ -39,24 +57,27 @@ def title_of(notice: Notice) -> str:
     Return the most important thing in a line.
     """
     crossings, comments = notice.crossings, notice.comments
-    if len(crossings) == 1 and not comments:
-        (crossing,) = crossings
-        return shorten(f"{count(crossing)}: {name(crossing.title, crossing.story)}")
+    posts = len({crossing.story for crossing in crossings})
+    if posts == 1 and not comments:
+        return shorten(f"{count(crossings[0])}: {name(crossings[0].title, crossings[0].story)}")
     facts = []
-    if crossings:
-        posts = len({crossing.story for crossing in crossings})
+    if posts:
         facts.append("1 discussion grows" if posts == 1 else f"{posts} discussions grow")
     if comments:
         facts.append("1 new comment" if len(comments) == 1 else f"{len(comments)} new comments")
     return f"Hacker News: {', '.join(facts)}"
 
 
-def word_crossing(crossing: Crossing) -> str:
+def word_crossings(crossings: list[Crossing]) -> str:
     """
-    Return title, figures and link of a post that reached a threshold.
+    Return title, figures and link of a post that reached one threshold or more.
     """
-    title = shorten(name(crossing.title, crossing.story))
-    return f"{title}\n{count(crossing)} (threshold {crossing.threshold})\n{crossing.link}"
+    last = crossings[-1]
+    title = shorten(name(last.title, last.story))
+    # Growth in an hour can have been told again meanwhile.
+    thresholds = dict.fromkeys(crossing.threshold for crossing in crossings)
+    which = "threshold" if len(thresholds) == 1 else "thresholds"
+    return f"{title}\n{count(last)} ({which} {', '.join(thresholds)})\n{last.link}"
 
 
 def word_comments(comments: tuple[Comment, ...]) -> list[str]:

@@ -6,7 +6,9 @@ None of them shows a password: neither in its name nor in the reason why it took
 
 import asyncio
 import logging
+import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -68,9 +70,13 @@ class Address:
             known = self._apprise.add(url)
         if not known:
             raise BadReceiver(f"Apprise cannot use the address {self.name}")
+        # A chat that takes 2,000 characters would refuse a longer message again and again. Apprise
+        # could send it in pieces, but waits for seconds between them. Mail has no such limit.
+        limits = {service.body_maxlen for service in self._apprise}
+        self._room = min(limits - {apprise.NotifyBase.body_maxlen}, default=sys.maxsize)
 
     async def send(self, notice: Notice) -> None:
-        message = word(notice)
+        message = word(notice, room=self._room)
         try:
             async with asyncio.timeout(PATIENCE):
                 problem = await in_thread(lambda: self._send(message), name=f"to {self.name}")
@@ -114,7 +120,20 @@ def make_receivers(settings: Settings) -> list[Receiver]:
     receivers: list[Receiver] = [Address(url) for url in settings.notify]
     if settings.notify_command is not None:
         receivers.append(Command(settings.notify_command))
+    number(receivers)
     return receivers
+
+
+def number(receivers: Iterable[Receiver]) -> None:
+    """
+    Give receivers of one name a number: nobody could tell their failures apart.
+    """
+    alike = Counter(receiver.name for receiver in receivers)
+    numbers: Counter[str] = Counter()
+    for receiver in receivers:
+        if alike[name := receiver.name] > 1:
+            numbers[name] += 1
+            receiver.name = f"{name} ({numbers[name]})"
 
 
 def secrets_of(url: str) -> Iterable[str]:

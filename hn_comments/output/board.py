@@ -7,23 +7,24 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from ..models import Comment, PollReport, PostReport
-from .fitted import summarise
+from ..models import Comment, PollReport, PostReport, Progress
+from .fitted import summarise, title_of
+from .progress import PATIENCE
 
 
 # New comments kept of each story, for the pane.
 MAX_COMMENTS = 50
 
 # Warnings kept until the next poll.
-MAX_WARNINGS = 3
+MAX_WARNINGS = 100
 
 # Smaller stands above; where two are equal, the rank decides.
-SORTS: dict[str, Callable[["Board", PostReport], tuple[float, ...]]] = {
-    "rank": lambda _, story: (math.inf if story.rank is None else story.rank,),
-    "new": lambda board, story: (-board.fresh.get(story.id, 0),),
-    "last hour": lambda _, story: (-(story.last_hour or 0),),
-    "comments": lambda _, story: (-(story.count.comments if story.count else 0),),
-    "age": lambda _, story: (-((story.item and story.item.time) or 0),),
+SORTS: dict[str, Callable[["Board", PostReport], float]] = {
+    "rank": lambda _, story: math.inf if story.rank is None else story.rank,
+    "new": lambda board, story: -board.fresh.get(story.id, 0),
+    "last hour": lambda _, story: -(story.last_hour or 0),
+    "comments": lambda _, story: -(story.count.comments if story.count else 0),
+    "age": lambda _, story: -((story.item and story.item.time) or 0),
 }
 
 
@@ -36,97 +37,135 @@ class Board:
         self.clock = clock
         self.report: PollReport | None = None
         self.stories: tuple[PostReport, ...] = ()
-        self.taken = clock()
+        # Whether a report had stories.
+        self.counted = False
+        # When the table was opened, and when there was an answer last.
+        self.opened = self.taken = clock()
         # New comments of each story since the table was opened.
         self.fresh: dict[int, int] = {}
         self.comments: dict[int, deque[Comment]] = {}
         self.moves: dict[int, tuple[int, float]] = {}
-        # What was logged since the last poll; how far a poll is that takes its time; what
-        # the last key had to say.
+        # What was logged since the last poll; how far the one is that takes its time.
         self.warnings: deque[str] = deque(maxlen=MAX_WARNINGS)
-        self.wait = ""
-        self.message = ""
+        self.progress: Progress | None = None
+        # What the keys chose; "comments" or "help" may be in the pane.
         self.sort = "rank"
+        self.filter = ""
         self.chosen: int | None = None
-        self.pane = False
+        self.pane = ""
+        # What the last key has to say.
+        self.message = ""
 
     def take(self, report: PollReport) -> bool:
         """
         Take in a poll, and return whether it brought news.
         """
-        before, errors = self.stories, self.errors
-        warned = bool(self.warnings)
-        self.report, self.wait = report, ""
+        before, stories = self._state, self.stories
+        self.report, self.progress = report, None
         self.warnings.clear()
-        if not report.failed and report.stories:
-            self.taken = self.clock()
+        if report.stories and not self.failing:
+            self.taken, self.counted = self.clock(), True
             self.stories = report.stories
-            self._compare(before)
-        ranks = [(story.id, story.rank, story.status) for story in self.stories]
-        return (
-            any(summarise(report))
-            or warned
-            or self.errors != errors
-            or ranks != [(story.id, story.rank, story.status) for story in before]
-        )
+            self._compare(stories, report)
+        return any(summarise(report)) or before != self._state
 
-    def press(self, key: str) -> None:
+    def look(self, progress: Progress | None) -> bool:
         """
-        Do what *key* stands for; unknown ones do nothing.
+        Take in how far the poll is that runs, and return whether that is to be shown.
+
+        Until a report had stories, those of the poll are shown, as far as they were read.
         """
-        self.message = ""
-        if key in {"up", "k"}:
-            self._choose(-1)
-        elif key in {"down", "j"}:
-            self._choose(1)
-        elif key == "enter":
-            self.pane = not self.pane
-        elif key == "s":
-            names = [*SORTS]
-            self.sort = names[(names.index(self.sort) + 1) % len(names)]
-        elif key == "o" and (story := self.chosen_story):
-            self.message = story.link
+        before = (self.progress, self.stories)
+        self.progress = progress if progress and progress.seconds >= PATIENCE else None
+        if progress is not None and not self.counted:
+            self.stories = progress.stories
+        return before != (self.progress, self.stories)
+
+    @property
+    def failing(self) -> bool:
+        """
+        Whether the last poll found out nothing.
+        """
+        return self.report is not None and self.report.status == "failed"
+
+    @property
+    def errors(self) -> list[str]:
+        return [*(self.report.errors if self.report else ()), *self.warnings]
 
     @property
     def sorted(self) -> list[PostReport]:
-        rank = SORTS["rank"]
-        return sorted(
-            self.stories, key=lambda story: (*SORTS[self.sort](self, story), *rank(self, story))
-        )
+        key, rank = SORTS[self.sort], SORTS["rank"]
+        return sorted(self.stories, key=lambda story: (key(self, story), rank(self, story)))
+
+    @property
+    def shown(self) -> list[PostReport]:
+        """
+        The stories that have all words of the filter in their titles.
+        """
+        words = self.filter.casefold().split()
+        return [s for s in self.sorted if all(word in title_of(s).casefold() for word in words)]
+
+    @property
+    def place(self) -> int:
+        """
+        Where the chosen story stands; unless one was chosen, and is shown, that is the first.
+        """
+        return next((n for n, story in enumerate(self.shown) if story.id == self.chosen), 0)
 
     @property
     def chosen_story(self) -> PostReport | None:
-        return next((story for story in self.stories if story.id == self.chosen), None)
+        return dict(enumerate(self.shown)).get(self.place)
+
+    def choose(self, step: int) -> None:
+        """
+        Choose the story *step* lines below the chosen one, or the last on the way there.
+        """
+        shown = self.shown
+        place = min(max(self.place + step, 0), len(shown) - 1)
+        self.chosen = shown[place].id if shown else None
+
+    def sort_next(self) -> None:
+        """
+        Sort by the next column.
+        """
+        names = [*SORTS]
+        self.sort = names[(names.index(self.sort) + 1) % len(names)]
+
+    def find(self, words: str) -> None:
+        """
+        Show only stories with these *words* in their titles.
+        """
+        self.filter = words
+
+    def toggle(self, pane: str) -> None:
+        """
+        Open the pane with "comments" or "help", or close it.
+        """
+        # Nobody wants to read on in another story because that came first.
+        self.choose(0)
+        self.pane = "" if pane == self.pane else pane
 
     @property
-    def errors(self) -> tuple[str, ...]:
-        return self.report.errors if self.report else ()
+    def _state(self) -> tuple[object, ...]:
+        """
+        What is news where it changes, besides comments.
+        """
+        ranks = [(story.id, story.rank, story.status) for story in self.stories]
+        return ranks, self.errors, self.failing, self.progress is None
 
-    def _compare(self, before: tuple[PostReport, ...]) -> None:
+    def _compare(self, before: tuple[PostReport, ...], report: PollReport) -> None:
         """
         Note what moved and what is new, and forget the stories that are gone.
         """
         ranks = {story.id: story.rank for story in before}
-        for story in self.stories:
+        for story in report.stories:
             old = ranks.get(story.id)
             if old and story.rank and old != story.rank:
                 self.moves[story.id] = (old - story.rank, self.clock())
             self.fresh[story.id] = self.fresh.get(story.id, 0) + (story.new or 0)
-        for comment in self.report.comments if self.report else ():
+        for comment in report.comments:
             self.comments.setdefault(comment.story, deque(maxlen=MAX_COMMENTS)).append(comment)
-        self._forget()
-
-    def _forget(self) -> None:
-        known = {story.id for story in self.stories}
         # A week's watching does not grow.
         for memory in (self.fresh, self.comments, self.moves):
-            for gone in memory.keys() - known:
+            for gone in memory.keys() - {story.id for story in report.stories}:
                 del memory[gone]
-        if self.chosen not in known:
-            self.chosen = self.sorted[0].id
-
-    def _choose(self, step: int) -> None:
-        ids = [story.id for story in self.sorted]
-        if ids:
-            place = ids.index(self.chosen) if self.chosen in ids else 0
-            self.chosen = ids[min(max(place + step, 0), len(ids) - 1)]

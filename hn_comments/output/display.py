@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TextIO
 
+from ..errors import ScreenFailed
 from ..models import PollReport, Progress
 from ..settings import Settings
 
@@ -39,6 +40,11 @@ class Display:
         self._text: TerminalText | None = None
         self._table: LiveTable | None = None
         self._progress: ProgressLine | None = None
+        if settings.live and self.out is not None:
+            # Here, since in a coroutine it would hold up the loop for a quarter of a second.
+            # Where it is not there, `open` says so.
+            with contextlib.suppress(ImportError):
+                from . import live  # noqa: F401
 
     @contextlib.asynccontextmanager
     async def open(
@@ -50,10 +56,8 @@ class Display:
         *stop* is called when the user wants no more, *look* tells how far a poll is.
         """
         if self.settings.live and self.out is not None:
-            from .live import LiveTable
-
-            self._table = LiveTable(self.out, stop=stop, look=look)
-            async with self._table:
+            self._table = open_table(self.out, stop=stop, look=look)
+            async with self._table.shown():
                 yield
         elif self.err is not None and not self.settings.quiet:
             from .progress import ProgressLine
@@ -110,7 +114,7 @@ class Display:
         """
         if self.err is None:
             return True
-        if self._table is not None and self._table.open:
+        if self._table is not None and self._table.is_open:
             if record.levelno >= logging.WARNING:
                 self._table.warn(record.getMessage())
             return False
@@ -123,9 +127,25 @@ class Display:
         Give the terminal back, for when the program leaves at once.
         """
         if self._table is not None:
-            self._table.screen.restore()
+            self._table.restore()
         if self._progress is not None:
             self._progress.clear()
+
+
+def open_table(
+    terminal: "Terminal", *, stop: Callable[[], None], look: Callable[[], Progress | None]
+) -> "LiveTable":
+    """
+    Return a live table for *terminal*, which is not shown yet.
+
+    Raises:
+        ScreenFailed: if Textual is not there, or cannot be imported.
+    """
+    try:
+        from .live import LiveTable
+    except ImportError as exc:
+        raise ScreenFailed(f"Textual cannot be imported ({exc})") from exc
+    return LiveTable(terminal, stop=stop, look=look)
 
 
 def find_terminal(stream: TextIO | None) -> "Terminal | None":

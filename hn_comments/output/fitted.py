@@ -197,21 +197,23 @@ def summarise(report: PollReport) -> Iterator[str]:
     """
     Yield the results and the cost of a poll; nothing if it failed, or nothing happened.
     """
+    news = [] if report.failed else [*counts(report)]
+    if news or report.refused or report.status == "partial":
+        yield from news
+        yield from troubles(report)
+        yield from costs(report)
+
+
+def counts(report: PollReport) -> Iterator[str]:
+    """
+    Yield how many comments were counted for the first time, and how many are new.
+    """
     # Only exact ones: an inexact count never has a difference, in a first poll or later.
-    first = [
-        story.count.comments
-        for story in report.stories
-        if story.new is None and story.count and story.status == "exact"
-    ]
-    new = [story.new for story in report.stories if story.new]
-    if report.failed or not (first or new or report.refused or report.status != "exact"):
-        return
-    if first:
+    unknown = [story for story in report.stories if story.new is None and story.status == "exact"]
+    if first := [story.count.comments for story in unknown if story.count]:
         yield f"{plural(sum(first), 'comment')} in {plural(len(first), 'post')}"
-    if new:
+    if new := [story.new for story in report.stories if story.new]:
         yield f"{plural(sum(new), 'new comment')} in {plural(len(new), 'post')}"
-    yield from troubles(report)
-    yield from costs(report)
 
 
 def troubles(report: PollReport) -> Iterator[str]:

@@ -1,28 +1,29 @@
 """
-The live table on the alternate screen: reports and keys in, a drawing out where it changed.
+The live table, beside the polls in their event loop: reports in, drawings out where they differ.
 """
 
 import asyncio
-from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, cast
 
+from textual.app import App
+from textual.driver import Driver
+
+from ..errors import ScreenFailed
 from ..models import PollReport, Progress
-from ..tasks import stop_tasks
-from .altscreen import AlternateScreen
-from .board import Board
-from .progress import PATIENCE, describe_progress
-from .table import OLD, draw_last, draw_screen
+from .app import TableApp
+from .driver import TerminalDriver, open_terminal
+from .table import draw_last
 from .terminal import Terminal
-
-
-# Seconds between two looks at how far a poll is, and at how old the data is.
-INTERVAL = 1.0
 
 
 class LiveTable:
     """
-    Shows each report that is published, until left; then the last table is ordinary text.
+    Shows each report that is published, while `shown`; then the last table is ordinary text.
 
     *stop* is called when the user is done, or the terminal is gone. *look* gives the progress
     of the poll that runs, or None.
@@ -37,94 +38,89 @@ class LiveTable:
     ) -> None:
         self.terminal = terminal
         self.stop = stop
-        self.look = look
-        self.board = Board()
-        self.screen = AlternateScreen(
-            terminal, on_key=self._press, on_resize=self._draw, on_closed=stop
-        )
-        self._minutes = 0
-        self._task: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.app = TableApp(terminal, stop=stop, look=look)
+        self.board = self.app.board
+        self.driver: TerminalDriver | None = None
+        self.is_open = False
 
-    @property
-    def open(self) -> bool:
-        return self._loop is not None
+    @contextlib.asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """
+        Take over the terminal as long as the context lasts.
 
-    async def __aenter__(self) -> Self:
-        self.screen.enter()
-        self._loop = asyncio.get_running_loop()
-        self._draw()
-        self._task = asyncio.create_task(self._keep_time(), name="live table")
-        return self
+        Raises:
+            ScreenFailed: if that is not possible, or if it broke.
+        """
+        self.app.task_factory = asyncio.get_running_loop().get_task_factory()
+        with self._terminal_opened():
+            running = asyncio.create_task(self.app.run_async(), name="live table")
+            running.add_done_callback(self._end)
+            try:
+                await self.app.ready.wait()
+                self.is_open = not running.done()
+                yield
+            finally:
+                self.is_open = False
+                self.app.exit(return_code=self.app.return_code or 0)
+                await running
+        if self.app.return_code:
+            raise ScreenFailed("it broke")
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            if self._task is not None:
-                await stop_tasks([self._task])
-        finally:
-            self._loop = None
-            self.screen.leave()
+    def publish(self, report: PollReport) -> None:
+        """
+        Take in a report; where it has no news, nothing is drawn.
+        """
+        if self.board.take(report):
+            self.app.call_later(self.app.draw)
+
+    def warn(self, message: str) -> None:
+        """
+        Show *message* until the next report. Other threads may say something, too.
+        """
+        self.board.warnings.append(message)
+        self.app.call_later(self.app.draw)
 
     def last_table(self) -> str:
         """
         Return the table as it is, as ordinary lines.
         """
         width = self.terminal.size().columns
-        return "".join(line + "\n" for line in draw_last(self.board, self.terminal, width=width))
+        lines = draw_last(self.board, self.terminal, width=width)
+        table = "".join(f"{self.terminal.paint(line, width=width)[0]}\n" for line in lines)
+        # Where the screen could not be left in time, that comes first.
+        return f"{self.driver.rest if self.driver else ''}{table}"
 
-    def publish(self, report: PollReport) -> None:
+    def restore(self) -> None:
         """
-        Take in a report; where it has no news, nothing is drawn.
+        Give the terminal back, for when the program leaves at once.
         """
-        waited = bool(self.board.wait)
-        # The minute of the clock below the table is news of its own.
-        if self.board.take(report) or waited or self._minute_passed():
-            self._draw()
+        if self.driver is not None:
+            self.driver.restore()
 
-    def warn(self, message: str) -> None:
+    @contextlib.contextmanager
+    def _terminal_opened(self) -> Iterator[None]:
         """
-        Show *message* until the next report.
+        Have the app draw on the terminal; where there is no termios, Textual's own driver does.
         """
-        # Other threads log, too.
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._warn, message)
-
-    def _warn(self, message: str) -> None:
-        self.board.warnings.append(message)
-        self._draw()
-
-    def _press(self, key: str) -> None:
-        if key == "q":
-            self.stop()
+        if sys.platform == "win32":
+            yield
             return
-        self.board.press(key)
-        self._draw()
+        try:
+            fd = open_terminal(self.terminal.fd)
+        except OSError as exc:
+            raise ScreenFailed(f"the terminal cannot be opened ({exc.strerror})") from exc
+        self.app.driver_class = cast("type[Driver]", functools.partial(self._make_driver, fd))
+        try:
+            yield
+        finally:
+            self.restore()
+            os.close(fd)
 
-    def _draw(self) -> None:
-        self._minutes = int(self.board.clock() // 60)
-        size = self.terminal.size()
-        self.screen.draw(
-            draw_screen(self.board, self.terminal, width=size.columns, height=size.lines)
-        )
+    def _make_driver(self, fd: int, app: App[Any], **options: Any) -> Driver:
+        self.driver = TerminalDriver(app, self.terminal, fd, on_closed=self.stop, **options)
+        return self.driver
 
-    def _minute_passed(self) -> bool:
-        return int(self.board.clock() // 60) != self._minutes
-
-    async def _keep_time(self) -> None:
-        """
-        Say how far a poll is that takes its time, and how old the data is if none comes.
-        """
-        while True:
-            await asyncio.sleep(INTERVAL)
-            wait = ""
-            if (progress := self.look()) is not None and progress.seconds >= PATIENCE:
-                wait = describe_progress(progress, self.terminal.size().columns)
-            old = self.board.clock() - self.board.taken >= OLD and self._minute_passed()
-            if wait != self.board.wait or old:
-                self.board.wait = wait
-                self._draw()
+    def _end(self, _: asyncio.Task[None]) -> None:
+        # However it came to that: nobody watches any more.
+        self.app.ready.set()
+        self.stop()

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from ..events import Event, NotTold, PollBegan
-from ..models import Notice, PollReport
+from ..models import INTERRUPTED, Notice, PollReport
 from ..settings import Settings
 from .appended import AppendedFile
 from .display import Display
@@ -114,7 +114,8 @@ class Printer:
         """
         Print what a poll found, and tell on stderr what that cost.
         """
-        if self.last is None or self.last.poll < report.poll:
+        # One that was interrupted is nobody's fault, and says nothing about the program's end.
+        if report.error != INTERRUPTED and (self.last is None or self.last.poll < report.poll):
             self.last = report
         text = self.display.render(report)
         if text is None:

@@ -3,7 +3,6 @@ Show a line on stderr during a long walk, and erase it before anything else is w
 """
 
 import asyncio
-import functools
 import os
 import select
 from collections.abc import Callable, Iterator
@@ -25,9 +24,6 @@ INTERVAL = 0.5
 
 # Goes to the start of the line, and erases it.
 ERASE = "\r\x1b[K"
-
-# The table still asks here.
-describe_seconds = functools.partial(describe_duration, short=True)
 
 
 class ProgressLine:
@@ -113,13 +109,11 @@ def progress_facts(progress: Progress) -> Iterator[str]:
     if not progress.posts:
         yield "reading which posts there are"
         return
-    rate = progress.comments / progress.seconds if progress.seconds > 0 else 0.0
     expected = progress.expected or 0
     if expected > progress.comments:
         yield f"{progress.comments:,} of about {plural(expected, 'comment')}"
-        if rate > 0:
-            left = (expected - progress.comments) / rate
-            yield f"{describe_duration(left, short=True)} left"
+        if progress.seconds_left is not None:
+            yield f"{describe_duration(progress.seconds_left, short=True)} left"
     else:
         yield f"{plural(progress.comments, 'comment')} so far"
     yield f"{progress.posts_done} of {plural(progress.posts, 'post')}"

@@ -1,11 +1,15 @@
 """
-Draw the live table: the stories, the pane with new comments, and what stands below.
+Word the live table: its lines, the pane with new comments or help, and what stands below.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from ..models import PostReport
-from ..plaintext import clean, plain_text
+from rich.text import Text
+
+from ..durations import describe_duration
+from ..models import Comment, Item, PostReport
+from ..plaintext import clean, fold, plain_text
 from .board import Board
 from .fitted import (
     FAILED,
@@ -19,16 +23,12 @@ from .fitted import (
     plural,
     title_of,
 )
-from .progress import describe_seconds
+from .formats import format_age
+from .progress import progress_facts
 from .terminal import Terminal
 
 
-# A type checker takes this for typing.TYPE_CHECKING.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from rich.text import Text
-
-# The columns in their order: cells, and the width of a screen that has room for each.
+# The columns in their order: their cells, and the width of a screen with room for them.
 COLUMNS = {
     "#": (2, 0),
     "moved": (3, 54),
@@ -39,14 +39,12 @@ COLUMNS = {
     "hours": (12, 72),
     "score": (5, 84),
     "age": (4, 64),
-    "status": (7, 110),
+    "author": (12, 104),
+    "status": (7, 118),
 }
 
-# Cells of the hours' bars on wider screens: width of the screen, hours shown.
-WIDE_HOURS = ((180, 48), (130, 24))
-
-# Cells between columns.
-GAP = 1
+# Width of the screen, and how many hours have a bar there.
+HOURS = ((190, 48), (140, 24), (0, 12))
 
 # Lowest to highest; the first is for an hour without a comment.
 BARS = "▁▂▃▄▅▆▇█"
@@ -58,117 +56,132 @@ MOVE_SHOWN = 600.0
 # Seconds from which data is old enough to say so.
 OLD = 60.0
 
-# Lines of errors below the table at most, and lines of a screen that has room for them.
-MAX_ERRORS = 3
-HEIGHT_FOR_ERRORS = 16
+# Lines of errors below the table at most: on a low screen, and from which height on another.
+FEW_ERRORS, MORE_ERRORS, HEIGHT_FOR_MORE = 1, 3, 16
 
-# Lines of a screen from which the pane stands below the table, and not in its place.
-HEIGHT_FOR_BOTH = 16
+# What the keys do, the most important first: a narrow screen has no room for all.
+KEYS = ("q quit", "? help", "j/k choose", "enter comments", "s sort: {sort}", "/ filter", "o open")
 
-# What the keys do, in words and, below a width of 60, as a reminder.
-KEYS = "q quit, j/k choose, enter comments, s sort: {sort}, o link"
-SHORT_KEYS = "q, j/k, enter, o, s: {sort}"
+HELP = """\
+q             quit, as Ctrl-C does
+j, k, arrows, PgUp, PgDn, Home, End, mouse
+              choose a story; all but j and k scroll this pane
+Enter         the new comments of the chosen story; again, or Esc, closes them
+s             sort by rank, new, last hour, comments, age
+/             show only stories with these words in their titles; Esc ends that
+o             open the story in a browser, if there is one; its address is shown
+~12           not counted yet: Hacker News' own number
+12+           at least so many: what could not be read stands below the table
+"""
 
 
-def draw_screen(board: Board, terminal: Terminal, *, width: int, height: int) -> list[str]:
+def draw_header(board: Board, *, width: int) -> Text:
     """
-    Return the lines of the whole screen, ready to be written.
+    Return the names of the columns, and since when "new" is new.
     """
-    footer = draw_footer(board, terminal, width=width, height=height)
-    room = max(height - len(footer), 0)
-    pane: list[str] = []
-    if board.pane and (story := board.chosen_story):
-        size = room // 2 if height >= HEIGHT_FOR_BOTH else room - 2
-        pane = draw_pane(board, story, terminal, width=width, height=size)
-    stories = window(board, room - len(pane) - 1)
-    table = draw_table(board, stories, terminal, width=width, chosen=board.chosen)
-    blank = [""] * (room - len(table) - len(pane))
-    return [*table, *blank, *pane, *footer][-height:]
+    columns = columns_at(board, width)
+    since = f"new since {moment(board.opened, board.clock())}"
+    gap = columns["title"] - len("title") - len(since)
+    cells = {name: Text(name, QUIET) for name in columns}
+    cells["moved"] = Text("")
+    if gap > 0:
+        cells["title"] = Text(f"title{' ' * gap}{since}", QUIET)
+    return lay_out(cells, columns)
 
 
-def draw_last(board: Board, terminal: Terminal, *, width: int) -> list[str]:
+def draw_stories(
+    board: Board, stories: Iterable[PostReport], terminal: Terminal, *, width: int
+) -> list[Text]:
+    """
+    Return a line for each of *stories*.
+    """
+    columns = columns_at(board, width)
+    return [lay_out(cells_for(board, story, terminal, columns), columns) for story in stories]
+
+
+def draw_last(board: Board, terminal: Terminal, *, width: int) -> list[Text]:
     """
     Return the table as ordinary text, for when the screen is left.
     """
     if not board.stories:
         return []
-    table = draw_table(board, board.sorted, terminal, width=width, chosen=None)
-    return [*table, paint_line(terminal, describe_poll(board, width), QUIET, width)]
+    return [
+        draw_header(board, width=width),
+        *draw_stories(board, board.sorted, terminal, width=width),
+        Text(describe_poll(board, width), QUIET),
+    ]
 
 
-def draw_table(
-    board: Board, stories: list[PostReport], terminal: Terminal, *, width: int, chosen: int | None
-) -> list[str]:
-    """
-    Return the header and a line for each of *stories*.
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    columns = columns_at(width)
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, GAP, 0, 0), header_style=QUIET)
-    for name, cells in columns.items():
-        heading = "" if name == "moved" else name
-        table.add_column(heading, justify="right", no_wrap=True, width=cells)
-    table.add_column("title", ratio=1, no_wrap=True, overflow="ellipsis")
-    for story in stories:
-        cells_of = cells_for(board, story, terminal, hours=columns.get("hours", 0))
-        row = [cells_of[name] for name in (*columns, "title")]
-        if story.id == chosen:
-            # In reverse video, colours would be patches.
-            table.add_row(*(Text(cell.plain) for cell in row), style="reverse")
-        else:
-            table.add_row(*row)
-    return terminal.paint(table, width=width)
-
-
-def columns_at(width: int) -> dict[str, int]:
+def columns_at(board: Board, width: int) -> dict[str, int]:
     """
     Return the columns for which a screen of *width* has room, and their cells.
     """
     columns = {name: cells for name, (cells, needed) in COLUMNS.items() if width >= needed}
     # The same column under its name, where that fits.
     columns.pop("all" if "comments" in columns else "comments", None)
-    for needed, cells in WIDE_HOURS:
-        if width >= needed:
-            columns["hours"] = cells
-            break
+    columns["#"] = max(columns["#"], len(f"{len(board.stories)}"))
+    if "hours" in columns:
+        columns["hours"] = next(cells for needed, cells in HOURS if width >= needed)
+    columns["title"] = max(width - sum(columns.values()) - len(columns), 0)
     return columns
 
 
+def lay_out(cells: Mapping[str, Text], columns: Mapping[str, int]) -> Text:
+    """
+    Return a line: numbers to the right of their columns, words to the left, cut at their end.
+    """
+    line = Text(no_wrap=True, end="")
+    for name, width in columns.items():
+        cell = cells[name]
+        cell.truncate(width, overflow="ellipsis")
+        gap = " " * (width - cell.cell_len)
+        words = name in {"author", "title"}
+        line.append("" if words else gap).append_text(cell).append(gap if words else "")
+        if name != "title":
+            line.append(" ")
+    return line
+
+
 def cells_for(
-    board: Board, story: PostReport, terminal: Terminal, *, hours: int
-) -> "dict[str, Text]":
+    board: Board, story: PostReport, terminal: Terminal, columns: Mapping[str, int]
+) -> dict[str, Text]:
     """
     Return what each column says of *story*.
     """
-    from rich.text import Text
-
-    style = {"partial": PARTIAL, "failed": FAILED}.get(story.status, "")
-    fresh, now = board.fresh.get(story.id, 0), bool(story.new)
-    count = Text(count_words(story) if story.count else "?", style)
-    item = story.item
+    count, status, style = count_of(story)
+    item = story.item or Item(id=story.id)
+    fresh = board.fresh.get(story.id, 0)
     return {
         "#": Text("-" if story.rank is None else str(story.rank)),
         "moved": moved(board, story.id, terminal),
-        "comments": count,
-        "all": count,
-        "new": Text(f"{fresh:+d}" if fresh else "", NEW if now else "green"),
+        "comments": Text(count, style),
+        "all": Text(count, style),
+        "new": Text(f"{fresh:+d}" if fresh else "", NEW if story.new else "green"),
         "1h": Text(f"{story.last_hour}" if story.last_hour else ""),
-        "hours": Text(bars(story.hours, hours, ascii_only=not terminal.unicode), "cyan"),
-        "score": Text("" if item is None or item.score is None else str(item.score), QUIET),
+        "hours": Text(bars(story.hours, columns.get("hours", 0), terminal), "cyan"),
+        "score": Text("" if item.score is None else str(item.score), QUIET),
         "age": Text(age(board, story), QUIET),
-        "status": Text(story.status, style or QUIET),
+        "author": Text(terminal.legible(clean(item.by or "")), QUIET),
+        "status": Text(status, style or QUIET),
         "title": Text(terminal.legible(title_of(story)), f"link {story.link}"),
     }
 
 
-def moved(board: Board, story: int, terminal: Terminal) -> "Text":
+def count_of(story: PostReport) -> tuple[str, str, str]:
+    """
+    Return the count of *story*, its status, and their style; until it is counted, a guess.
+    """
+    if story.unfinished:
+        guess = story.item.descendants if story.item else None
+        return "?" if guess is None else f"~{guess}", "reading", QUIET
+    style = {"partial": PARTIAL, "failed": FAILED}.get(story.status, "")
+    return count_words(story) if story.count else "?", story.status, style
+
+
+def moved(board: Board, story: int, terminal: Terminal) -> Text:
     """
     Return how far a story rose or fell of late.
     """
-    from rich.text import Text
-
     places, when = board.moves.get(story, (0, 0.0))
     if not places or board.clock() - when > MOVE_SHOWN:
         return Text("")
@@ -176,7 +189,7 @@ def moved(board: Board, story: int, terminal: Terminal) -> "Text":
     return Text(f"{up}{places}", "green") if places > 0 else Text(f"{down}{-places}", "red")
 
 
-def bars(hours: tuple[int, ...], cells: int, *, ascii_only: bool = False) -> str:
+def bars(hours: tuple[int, ...], cells: int, terminal: Terminal) -> str:
     """
     Return one bar for each hour, the newest last; for several hours where there are many.
     """
@@ -185,12 +198,9 @@ def bars(hours: tuple[int, ...], cells: int, *, ascii_only: bool = False) -> str
     size = -(-len(hours) // cells)
     # From the end, so that the hours of the last bar are whole.
     groups = [sum(hours[max(end - size, 0) : end]) for end in range(len(hours), 0, -size)]
-    levels = ASCII_BARS if ascii_only else BARS
-    highest = max(groups)
-    return "".join(
-        levels[-(-number * (len(levels) - 1) // highest)] if number else levels[0]
-        for number in reversed(groups)
-    )
+    levels, highest = BARS if terminal.unicode else ASCII_BARS, max(*groups, 1)
+    # Rounded up: an hour with one comment is seen beside any other.
+    return "".join(levels[-(-n * (len(levels) - 1) // highest)] for n in reversed(groups))
 
 
 def age(board: Board, story: PostReport) -> str:
@@ -206,78 +216,85 @@ def age(board: Board, story: PostReport) -> str:
     return f"{int(hours / 24 / 365)}y"
 
 
-def window(board: Board, size: int) -> list[PostReport]:
+def moment(when: float, now: float) -> str:
     """
-    Return as many stories as there is room for, the chosen one among them.
+    Return the time of day, or the day if that was long ago.
     """
-    stories = board.sorted
-    place = next((n for n, story in enumerate(stories) if story.id == board.chosen), 0)
-    start = min(max(place - size + 1, 0), len(stories))
-    return stories[start : start + max(size, 0)]
+    return f"{local(when):%H:%M}" if now - when < 86400 else f"{local(when):%d %b}"
 
 
-def draw_pane(
-    board: Board, story: PostReport, terminal: Terminal, *, width: int, height: int
-) -> list[str]:
-    """
-    Return the end of the chosen story's new comments, under its title.
-    """
-    from rich.padding import Padding
-    from rich.text import Text
+def local(when: float) -> datetime:
+    return datetime.fromtimestamp(when).astimezone()
 
-    lines: list[str] = []
-    # The newest ones fill any screen; older ones need not be drawn.
-    for comment in [*board.comments.get(story.id, ())][-max(height, 1) :]:
-        author, where = describe_comment(comment)
-        to = where.split(" on ")[0] if where.startswith("to ") else ""
-        lines.append(paint_line(terminal, f"{author} {to}", "bold", width))
+
+def draw_pane(board: Board, terminal: Terminal, *, width: int) -> Iterator[Text]:
+    """
+    Yield a title, and below it the new comments of the chosen story, the newest first; or help.
+    """
+    story = board.chosen_story
+    if board.pane == "help" or story is None:
+        yield cut("Keys, and what else stands here", "bold cyan", terminal, width)
+        yield from (Text(piece) for line in HELP.splitlines() for piece in fold(line, width))
+        return
+    yield cut(f"New comments on {title_of(story)}", "bold cyan", terminal, width)
+    for comment in reversed(board.comments.get(story.id, ())):
+        yield from draw_comment(board, comment, terminal, width)
+    if story.id not in board.comments:
+        yield cut(f"  none since {moment(board.opened, board.clock())}", QUIET, terminal, width)
+
+
+def draw_comment(board: Board, comment: Comment, terminal: Terminal, width: int) -> Iterator[Text]:
+    """
+    Yield who wrote a comment, to whom, and when, then its text.
+    """
+    author, where = describe_comment(comment)
+    to = f" {where.split(' on ')[0]}" if where.startswith("to ") else ""
+    age = format_age(comment.item, local(board.clock()), short=True)
+    yield cut(f"{author}{to}{age}", "bold", terminal, width)
+    for line in plain_text(comment.item.text or "", width - 2).split("\n"):
         # An address longer than a line is folded here: nothing may leave the pane.
-        text = Text(terminal.legible(plain_text(comment.item.text or "", width - 2)))
-        lines += terminal.paint(Padding(text, (0, 0, 0, 2)), width=width)
-    title = f"New comments on {title_of(story)}"
-    lines = lines or [paint_line(terminal, "  none yet", QUIET, width)]
-    return [paint_line(terminal, title, "bold cyan", width), *lines[-max(height - 1, 1) :]]
+        yield from (Text(f"  {piece}") for piece in fold(terminal.legible(line), width - 2))
 
 
-def draw_footer(board: Board, terminal: Terminal, *, width: int, height: int) -> list[str]:
+def draw_footer(board: Board, terminal: Terminal, *, width: int, height: int) -> list[Text]:
     """
     Return what stands below the table: errors as they stand, the poll's cost, the keys.
     """
-    errors = [clean(error) for error in (*board.errors, *board.warnings)]
-    kept = MAX_ERRORS if height >= HEIGHT_FOR_ERRORS else 1
+    errors, kept = board.errors, MORE_ERRORS if height >= HEIGHT_FOR_MORE else FEW_ERRORS
     if len(errors) > kept:
-        errors = [*errors[:kept], f"and {len(errors) - kept} more"]
-        errors = errors if height >= HEIGHT_FOR_ERRORS else [f"({len(errors)}) {errors[0]}"]
-    lines = [paint_line(terminal, error, PARTIAL, width) for error in errors]
-    lines.append(paint_line(terminal, describe_poll(board, width), QUIET, width))
-    keys = board.message or (KEYS if width >= 60 else SHORT_KEYS).format(sort=board.sort)
-    return [*lines, paint_line(terminal, keys, "bold" if board.message else QUIET, width)]
+        errors[kept:] = [f"and {len(errors) - kept} more"]
+    lines = [cut(error, PARTIAL, terminal, width) for error in errors]
+    lines.append(cut(describe_poll(board, width), QUIET, terminal, width))
+    if board.message:
+        # Folded, not cut: it may be an address to copy.
+        return [*lines, *(Text(piece, "bold") for piece in fold(board.message, width))]
+    return [*lines, Text(fit_facts((key.format(sort=board.sort) for key in KEYS), width), QUIET)]
 
 
 def describe_poll(board: Board, width: int) -> str:
     """
     Return from when the data is, and what its poll cost; or how far the one is that runs.
     """
+    now = board.clock()
     facts: list[str] = []
-    if board.report is not None:
-        taken = datetime.fromtimestamp(board.taken).astimezone()
-        old = board.clock() - board.taken
-        facts.append(f"{taken:%H:%M:%S}")
-        if old >= OLD:
-            facts.append(f"{describe_seconds(old)} old")
-    if board.wait:
-        facts.append(board.wait)
+    if board.failing:
+        facts.append(f"no answer since {moment(board.taken, now)}")
+    elif board.report is not None:
+        facts.append(f"{local(board.taken):%H:%M:%S}")
+        if now - board.taken >= OLD:
+            facts.append(f"{describe_duration(now - board.taken, short=True)} old")
+    if board.progress is not None:
+        facts += progress_facts(board.progress)
     elif board.report is not None:
         facts += costs(board.report)
         facts.append(plural(len(board.stories), "story"))
     return fit_facts(facts, width) or "Reading..."
 
 
-def paint_line(terminal: Terminal, line: str, style: str, width: int) -> str:
+def cut(line: str, style: str, terminal: Terminal, width: int) -> Text:
     """
-    Return one line, cut at its end.
+    Return one line, cleaned, and cut at its end.
     """
-    from rich.text import Text
-
-    text = Text(terminal.legible(line), style, no_wrap=True, overflow="ellipsis")
-    return "".join(terminal.paint(text, width=width)[:1])
+    text = Text.assemble((terminal.legible(clean(line)), style))
+    text.truncate(width, overflow="ellipsis")
+    return text

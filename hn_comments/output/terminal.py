@@ -77,6 +77,15 @@ class Terminal:
         """
         return text if self.unicode else text.encode(self.encoding, "replace").decode(self.encoding)
 
+    def fit(self, style: "Style | None") -> "Style | None":
+        """
+        Return *style* without what the terminal cannot show, or should not.
+        """
+        if style is None:
+            return None
+        style = style if self.links else style.update_link(None)
+        return style if self.colour else style.without_color
+
     def paint(self, drawing: "RenderableType", *, width: int) -> list[str]:
         """
         Return the lines of *drawing*, each of at most *width* cells, ready to be written.
