@@ -17,11 +17,13 @@ Item                        an item of the API, checked
 Count                       comments by kind, and how many could not be read
 Comment                     a new comment, and where it was written
 Progress                    how far a running poll has come
+Traffic                     the requests under way, and how fast they may be
+Growth                      when each comment of a post was written
 
 Crossing                    a threshold that a story has reached
 Notice                      what receivers are told of one poll
 
-Event                       a Notice or any of the next nine: `watch` passes them to *on_event*
+Event                       a Notice or any of the next eleven: `watch` passes them to *on_event*
 PollBegan                   a poll was launched
 Trouble                     something went wrong, again and again, or is over
 WorldChanged                the API shows another world: everything is read anew
@@ -31,6 +33,8 @@ PollsLost                   the history file lacks polls
 NotTold                     comments and counts that were not written; the next run tells them
 AlreadyAbove                stories that stand above a threshold that is new to the history
 TaskFailed                  a task in the background ended with an unexpected error
+NoticeTaken                 a receiver has taken a notice
+Serving                     the port is open
 
 Session                     the connections to one API; use it with `async with`
 URLFetcher                  gets JSON through a session, and counts the requests
@@ -46,12 +50,14 @@ HNCommentsError             the base of all errors
         BadStatus           ... but an HTTP error
         NotJSON             ... but something else
         BodyTooLarge        ... but too many bytes
-        RedirectRefused     ... but a redirect to another host, or in a circle
+        BodyCompressed      ... but compressed bytes
+        RedirectRefused     ... but a redirect to another server, or in a circle
         ProxyFailed         ... because the proxy would not pass it on
     MalformedItem           the answer is JSON, but not a usable item
     StillUnreadable         an item failed in earlier polls; this one did not ask for it
     NoSuchItem              the post to count is `null`
     BadProxy                the environment names a proxy that cannot be used
+    CannotServe             a port, or the metrics file, cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server has refused everything for a minute
     BadReceiver             the settings name a receiver of notices that cannot be used

@@ -10,7 +10,9 @@ from .engine import watch as watch
 from .errors import BadProxy as BadProxy
 from .errors import BadReceiver as BadReceiver
 from .errors import BadStatus as BadStatus
+from .errors import BodyCompressed as BodyCompressed
 from .errors import BodyTooLarge as BodyTooLarge
+from .errors import CannotServe as CannotServe
 from .errors import CertificateInvalid as CertificateInvalid
 from .errors import ConnectionFailed as ConnectionFailed
 from .errors import FetchError as FetchError
@@ -32,20 +34,24 @@ from .events import AlreadyAbove as AlreadyAbove
 from .events import Event as Event
 from .events import HistoryMoved as HistoryMoved
 from .events import MemoryDropped as MemoryDropped
+from .events import NoticeTaken as NoticeTaken
 from .events import NotTold as NotTold
 from .events import PollBegan as PollBegan
 from .events import PollsLost as PollsLost
+from .events import Serving as Serving
 from .events import TaskFailed as TaskFailed
 from .events import Trouble as Trouble
 from .events import WorldChanged as WorldChanged
 from .models import Comment as Comment
 from .models import Count as Count
 from .models import Crossing as Crossing
+from .models import Growth as Growth
 from .models import Item as Item
 from .models import Notice as Notice
 from .models import PollReport as PollReport
 from .models import PostReport as PostReport
 from .models import Progress as Progress
+from .models import Traffic as Traffic
 from .settings import BadSetting as BadSetting
 from .settings import Settings as Settings
 

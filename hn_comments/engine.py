@@ -16,9 +16,10 @@ from .api import Session, URLFetcher
 from .errors import PollFailed
 from .events import Tell, Troubles
 from .memory import Memory
-from .models import PollReport, Progress
+from .models import Growth, PollReport, Progress, Traffic
 from .notices import Notices
 from .poller import Poller
+from .posts import describe_growth
 from .settings import Settings
 from .stories import Poll, measure_progress
 from .tasks import stop_tasks
@@ -27,7 +28,7 @@ from .tasks import stop_tasks
 # Type checkers read this as typing.TYPE_CHECKING; each is imported where it is asked for.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .history import History
+    from .history.history import History
 
 # Comments a minute in the demo, over its whole front page: as on a busy day.
 DEMO_RATE = 60.0
@@ -56,13 +57,19 @@ class Control:
         self._poller: Poller | None = None
         self._stopped = False
         self._polls: list[Poll] = []
+        self._session: Session | None = None
+        self._memory: Memory | None = None
 
-    def connect(self, poller: Poller, polls: list[Poll]) -> None:
+    def connect(
+        self, poller: Poller, polls: list[Poll], *, session: Session, memory: Memory
+    ) -> None:
         """
         Control *poller* and its running *polls*; `watch` calls this.
         """
         self._poller = poller
         self._polls = polls
+        self._session = session
+        self._memory = memory
         if self._stopped:
             poller.stop()
 
@@ -72,6 +79,20 @@ class Control:
         """
         measured = map(measure_progress, self._polls)
         return next((progress for progress in measured if progress is not None), None)
+
+    def traffic(self) -> Traffic | None:
+        """
+        Return how many requests are under way, and how fast they may be; None before the start.
+        """
+        return self._session.pacer.traffic() if self._session is not None else None
+
+    def growth(self, post_id: int, *, newest: int = 20) -> Growth | None:
+        """
+        Return how a discussion grew, if it is remembered, with so many of its *newest* comments.
+        """
+        if self._memory is None or post_id not in self._memory.discussions:
+            return None
+        return describe_growth(self._memory.discussions[post_id], newest)
 
     def stop(self) -> None:
         """
@@ -129,7 +150,7 @@ async def watch(
             return deliver(one_poll, reports, polls, notices)
 
         poller = Poller(poll, settings, troubles)
-        control.connect(poller, polls)
+        control.connect(poller, polls, session=session, memory=memory)
         running = asyncio.create_task(poller.run(), name="poller")
         running.add_done_callback(lambda _: reports.put_nowait(None))
         try:
@@ -168,7 +189,7 @@ async def open_history(
     """
     if settings.history is None:
         return None
-    from .history import History
+    from .history.history import History
 
     history = History(
         settings.history,
@@ -176,6 +197,7 @@ async def open_history(
         api_url=settings.api_url,
         told=told,
         thresholds=settings.threshold,
+        keep=settings.keep,
         audiences=("reader", "receivers") if settings.has_receivers else ("reader",),
     )
     return await stack.enter_async_context(history)

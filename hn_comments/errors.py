@@ -10,13 +10,15 @@ HNCommentsError
                             5xx, or 401 on an item)
         NotJSON             ... but something else (transient)
         BodyTooLarge        ... but more bytes than we are willing to read
-        RedirectRefused     ... but a redirect to another host, or in a circle
+        BodyCompressed      ... but compressed, which was not asked for
+        RedirectRefused     ... but a redirect to another server, or in a circle
         ProxyFailed         ... because the proxy would not pass it on (transient unless 407)
     MalformedItem           JSON, but not a usable item
     StillUnreadable         an item failed in earlier polls; this one did not ask for it
     NoSuchItem              the post to count is `null`
     BadProxy                the environment names a proxy that cannot be used
     BadReceiver             a receiver of notices cannot be used
+    CannotServe             a port, or the metrics file, cannot be used
     FetchLimitExceeded      the poll has used up its requests
     RateLimited             the server has refused everything for a minute
     HistoryError            the history file cannot be used
@@ -37,6 +39,13 @@ def quote(text: str) -> str:
     line = " ".join(text[: 4 * MAX_QUOTED].split())
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
     return line if len(line) <= MAX_QUOTED else f"{line[: MAX_QUOTED - 3]}..."
+
+
+def hide_user(address: str) -> str:
+    """
+    Return *address* without a password, which can stand anywhere before the last @.
+    """
+    return f"...@{address.rpartition('@')[2]}" if "@" in address else address
 
 
 class HNCommentsError(Exception):
@@ -63,12 +72,14 @@ class FetchError(HNCommentsError):
 
 class FetchTimeout(FetchError):
     """
-    No complete answer came within *seconds*, and perhaps a *hint* why not.
+    No complete answer came within *seconds*; the *reason* says how far it came.
     """
 
-    def __init__(self, path: str, seconds: float, hint: str = "") -> None:
+    def __init__(self, path: str, seconds: float, reason: str = "") -> None:
         self.seconds = seconds
-        super().__init__(path, f"no answer within {seconds:g} seconds{hint}")
+        self.reason = reason
+        detail = f": {reason}" if reason else ""
+        super().__init__(path, f"no answer within {seconds:g} seconds{detail}")
 
 
 class ConnectionFailed(FetchError):
@@ -127,6 +138,16 @@ class BodyTooLarge(FetchError):
         super().__init__(path, f"the answer is larger than {limit} bytes")
 
 
+class BodyCompressed(FetchError):
+    """
+    The body of the answer has a content *coding*, although we ask for none.
+    """
+
+    def __init__(self, path: str, coding: str) -> None:
+        self.coding = coding
+        super().__init__(path, f"the answer is compressed ({coding}), which was not asked for")
+
+
 class RedirectRefused(FetchError):
     """
     The answer is a redirect to *location*, which is not followed: *why*.
@@ -134,7 +155,8 @@ class RedirectRefused(FetchError):
 
     def __init__(self, path: str, location: str, why: str) -> None:
         self.location = location
-        super().__init__(path, f"refused to follow a redirect {why}: {quote(location)[:80]!r}")
+        shown = quote(hide_user(location))[:80]
+        super().__init__(path, f"refused to follow a redirect {why}: {shown!r}")
 
 
 class ProxyFailed(FetchError):
@@ -183,20 +205,34 @@ class NoSuchItem(HNCommentsError):
 
 class BadProxy(HNCommentsError):
     """
-    The environment names *proxy*, which is not the address of an HTTP proxy.
+    The *variable* of the environment names *proxy*, which is no address of an HTTP proxy.
     """
 
-    def __init__(self, proxy: str) -> None:
+    def __init__(self, proxy: str, variable: str = "the environment") -> None:
         self.proxy = proxy
-        # Without a password, which can stand anywhere before the last @.
-        shown = f"...@{proxy.rpartition('@')[2]}" if "@" in proxy else proxy
-        super().__init__(f"the proxy {quote(shown)!r} in the environment is not an http:// address")
+        self.variable = variable
+        shown = quote(hide_user(proxy))
+        super().__init__(f"the proxy {shown!r} in {variable} is not an http:// address")
 
 
 class BadReceiver(HNCommentsError):
     """
     A receiver of notices that the settings name cannot be used.
     """
+
+
+class CannotServe(HNCommentsError):
+    """
+    What the setting *field* asks for cannot be done here: *problem*.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(field, problem)
+
+    def __str__(self) -> str:
+        return f"argument --{self.field.replace('_', '-')}: {self.problem}"
 
 
 class FetchLimitExceeded(HNCommentsError):

@@ -15,8 +15,10 @@ from .models import Notice
 
 # What can go wrong again and again: polls fail, ticks have no poll, `updates` cannot be read, the
 # history file cannot be written, Hacker News' own number of a post is not what was counted, a
-# receiver does not take notices, the heartbeat is not heard.
-Kind = Literal["polls", "ticks", "updates", "history", "descendants", "receiver", "heartbeat"]
+# receiver does not take notices, the heartbeat is not heard, the metrics file cannot be written.
+Kind = Literal[
+    "polls", "ticks", "updates", "history", "descendants", "receiver", "heartbeat", "metrics"
+]
 
 # Troubles that are remembered at once: twice as many as a list has stories.
 MAX_TROUBLES = 1000
@@ -126,6 +128,25 @@ class AlreadyAbove:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeTaken:
+    """
+    A *receiver*, whose name shows no password, has taken a notice.
+    """
+
+    receiver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """
+    The port is open: the page is at this *url*. The system has *chosen* the port, or the user.
+    """
+
+    url: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFailed:
     """
     A task in the background ended with an error that nobody expected.
@@ -145,6 +166,8 @@ Event = (
     | HistoryMoved
     | NotTold
     | AlreadyAbove
+    | NoticeTaken
+    | Serving
     | TaskFailed
     | Notice
 )

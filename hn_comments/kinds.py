@@ -200,6 +200,21 @@ def _is_label(label: str) -> bool:
         return False
 
 
+def _listen_problem(value: object) -> str | None:
+    if isinstance(value, str) and _is_place_to_listen(value):
+        return None
+    return f"must be PORT or HOST:PORT, such as 8000 or [::1]:8000, not {show(value)}"
+
+
+def _is_place_to_listen(text: str) -> bool:
+    host, colon, port = text.rpartition(":")
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        return False
+    # A host as in an address, without a port of its own.
+    alone = "/" not in host and (host.endswith("]") or ":" not in host)
+    return not colon or (alone and _is_address(f"http://{host}"))
+
+
 def _read_threshold(text: str) -> str:
     match = re.fullmatch("([0-9]{1,9})(/h(our)?)?", text.strip().lower())
     if not match or not int(match[1]):
@@ -231,6 +246,7 @@ FLAG = Kind("True or False", _problem("True or False", lambda value: isinstance(
 DURATION = Kind("seconds, more than 0", _duration_problem, read_duration, "DURATION")
 DURATION_OR_0 = replace(DURATION, what="seconds, or 0", problem=_duration_or_0_problem)
 POSTS = Kind("a tuple of item ids", _posts_problem, metavar="POST")
+LISTEN = Kind("[HOST:]PORT", _listen_problem, metavar="[HOST:]PORT")
 FILE = Kind("the name of a file", _file_problem, metavar="FILE")
 COMMAND = Kind("a command", _command_problem, metavar="COMMAND")
 SECRET = Kind("an address, which may hold a password", _secret_problem, metavar="URL")

@@ -317,6 +317,30 @@ class Progress:
     stories: tuple[PostReport, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """
+    Requests *in_flight* now, and the *rate* a second that the server was found to allow, if any.
+    """
+
+    in_flight: int
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """
+    How a discussion grew: when the post was *born*, and when each comment was *written*.
+
+    Times are in seconds since 1970. *newest* are the last live comments, the newest first; what
+    is remembered of each is its author and its time.
+    """
+
+    born: int | None
+    written: tuple[int, ...]
+    newest: tuple[Item, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PollError:
     """

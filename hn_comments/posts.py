@@ -2,6 +2,7 @@
 One post in one poll: its count, the proof of it, and its report.
 """
 
+import heapq
 import logging
 import math
 
@@ -9,7 +10,7 @@ from .api import URLFetcher
 from .comments import count_discussion
 from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
 from .memory import LAG, Changes, Discussion
-from .models import Comment, Count, Item, PostReport
+from .models import Comment, Count, Growth, Item, PostReport, State
 from .plaintext import first_line
 from .settings import Settings
 
@@ -234,3 +235,23 @@ def count_hourly(discussion: Discussion, most: int) -> tuple[int, ...]:
         if ago < len(hours):
             hours[-1 - ago] += 1
     return tuple(hours)
+
+
+def describe_growth(discussion: Discussion, newest: int) -> Growth:
+    """
+    Return how a discussion grew, with so many of its *newest* comments.
+    """
+    tree, item = discussion.tree, discussion.item
+    live = [
+        item_id
+        for item_id, node in tree.nodes.items()
+        if node.state is State.LIVE and item_id != tree.post_id
+    ]
+    return Growth(
+        born=item.time if item else None,
+        written=tuple(sorted(tree.created())),
+        newest=tuple(
+            Item(id=item_id, by=tree.nodes[item_id].by, time=tree.nodes[item_id].created)
+            for item_id in heapq.nlargest(newest, live)
+        ),
+    )

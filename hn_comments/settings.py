@@ -17,6 +17,7 @@ from .kinds import (
     DURATION_OR_0,
     FILE,
     FLAG,
+    LISTEN,
     POSTS,
     SECRET,
     THRESHOLD,
@@ -212,6 +213,19 @@ class Settings:
         "keep what was found in FILE, an SQLite database, and go on from it in the next run",
         group="background",
     )
+    keep: float | None = setting(
+        None,
+        optional(DURATION),
+        "remove from the history what belongs to stories last seen longer ago than this",
+    )
+    serve: str | None = setting(
+        None,
+        optional(LISTEN),
+        "serve a page, metrics and health at this port, of 127.0.0.1 unless HOST is named",
+    )
+    metrics_file: str | None = setting(
+        None, optional(FILE), "write Prometheus' metrics to FILE (*.prom) after each poll"
+    )
 
     demo: bool = flag("watch a simulated Hacker News, which needs no network", group="other")
 
@@ -276,7 +290,7 @@ CONTRADICTIONS = (
 )
 
 # Settings that mean nothing without another one.
-NEEDED = (("last", "comments"),)
+NEEDED = (("last", "comments"), ("keep", "history"))
 
 # What only a poll before this one, in this run or in the history, gives a meaning.
 NEED_A_PAST = ("refresh", "follow", "changes_only", "min_new", "comments")
@@ -299,6 +313,8 @@ def check_together(given: Mapping[str, object]) -> None:
     for name, other in NEEDED:
         if name in given and other not in given:
             raise BadSetting(name, f"needs `{other}`")
+    if given.get("polls") == 1 and "serve" in given:
+        raise BadSetting("serve", "has no effect in a single poll")
     if given.get("polls") == 1 and not given.keys() & {"history", "last"}:
         for name in NEED_A_PAST:
             if name in given:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from hn_comments.service.html import make_page
+from hn_comments.service.server import FILES, HEADERS, PAGE
 
 
 T = TypeVar("T")
@@ -88,6 +88,7 @@ class Program:
         app.router.add_get("/latest.json", self._answer_latest)
         app.router.add_get("/story/{id}.json", self._answer_story)
         app.router.add_get("/events", self._answer_events)
+        app.router.add_static("/", FILES)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True)
@@ -95,10 +96,7 @@ class Program:
         return int(self._runner.addresses[0][1])
 
     async def _answer_page(self, _: web.Request) -> web.Response:
-        page = make_page()
-        policy = f"{page.policy}; frame-ancestors 'none'"
-        headers = {"Content-Security-Policy": policy}
-        return web.Response(text=page.html, content_type="text/html", headers=headers)
+        return web.Response(text=PAGE.html, content_type="text/html", headers=HEADERS)
 
     async def _answer_latest(self, _: web.Request) -> web.Response:
         return web.json_response(self.document)

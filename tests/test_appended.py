@@ -1,13 +1,16 @@
 """A file of results that is continued, and what others do to it meanwhile."""
 
 import os
-import subprocess
 import sys
+from asyncio.subprocess import PIPE
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from hn_comments.output.appended import AppendedFile
+
+from .support import outcome, started
 
 
 HEADER = "poll,title\n"
@@ -87,35 +90,33 @@ def test_rotated_file_is_begun_anew(how: str, path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
-def test_pipe_is_written_to_as_it_is(path: Path) -> None:
+async def test_pipe_is_written_to_as_it_is(path: Path) -> None:
     """Nobody rotates a pipe or a device."""
     os.mkfifo(path)
-    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as reader:  # noqa: S607
+    async with started("cat", str(path)) as reader:
         file = AppendedFile(str(path), HEADER)
         append(file, "1,a\n")
         file.close()
 
-        assert reader.communicate()[0] == f"{HEADER}1,a\n".encode()
+        assert await outcome(reader) == (0, f"{HEADER}1,a\n", "")
 
 
-def test_two_that_begin_at_once_write_one_header(path: Path) -> None:
+async def test_two_that_begin_at_once_write_one_header(path: Path) -> None:
     """Whichever is first."""
     code = (
         "import sys; from hn_comments.output.appended import AppendedFile\n"
         "print(end='.', flush=True); sys.stdin.read()\n"
         f"AppendedFile({str(path)!r}, {HEADER!r}).close()"
     )
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        for _ in range(8)
-    ]
-    for run in runs:
-        assert run.stdout
-        assert run.stdout.read(1)
-    for run in runs:
-        run.communicate()
+    async with AsyncExitStack() as stack:
+        programs = [started(sys.executable, "-c", code, stdin=PIPE) for _ in range(8)]
+        runs = [await stack.enter_async_context(program) for program in programs]
+        for run in runs:
+            assert run.stdout
+            assert await run.stdout.read(1)
+        for run in runs:
+            assert run.stdin
+            run.stdin.close()
+            assert (await outcome(run))[0] == 0
 
-    assert [run.returncode for run in runs] == [0] * 8
-    assert path.read_text(encoding="utf-8") == HEADER
+    assert path.read_text(encoding="utf-8") == HEADER  # noqa: ASYNC240 - nothing else runs

@@ -16,11 +16,11 @@ from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
 
-from .support import MS, Clock, Ear, client, front_page, poll_once, thread
+from .support import MS, TREES, Clock, Ear, client, front_page, poll_once, thread
 
 
-# Real threads, as {"top": [ids], "items": {id: item}}; not part of the project.
-RECORDED = os.environ.get("HN_COMMENTS_TESTS_RECORDED")
+# Others than those of the project, perhaps real ones: {"top": [ids], "items": {id: item}}.
+RECORDED = Path(os.environ.get("HN_COMMENTS_TESTS_RECORDED", TREES))
 
 
 class LyingFetcher(URLFetcher):
@@ -577,10 +577,9 @@ async def test_comment_listed_twice_is_never_exact() -> None:
         assert report.fetches == 3
 
 
-@pytest.mark.skipif(not RECORDED, reason="HN_COMMENTS_TESTS_RECORDED names no recorded trees")
 async def test_recorded_trees_count_the_same_in_both_modes() -> None:
-    """Five real threads, while comments are added to them."""
-    world = World.from_file(Path(str(RECORDED)))
+    """Finished threads, while comments are added to them."""
+    world = World.from_file(RECORDED)
     async with watching(world) as watcher:
         for step in range(12):
             for _ in range(step % 4):

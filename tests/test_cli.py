@@ -7,34 +7,38 @@ import os
 import re
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hn_comments.simulator import Simulator, World
 
-from .support import COMMAND, DEADLINE, MS, eventually, front_page, others_write
+from .support import (
+    COMMAND,
+    DEADLINE,
+    MS,
+    eventually,
+    front_page,
+    others_write,
+    outcome,
+    posix_only,
+    run,
+    started,
+)
 
 
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def running(*arguments: str, **options: Any) -> AbstractAsyncContextManager[Process]:
+    """Start the command."""
+    return started(*COMMAND, *arguments, **options)
 
-# What no run may ever write.
-COMPLAINTS = re.compile("Traceback|never retrieved|was destroyed|Unclosed|never awaited|Exception")
 
-
-@asynccontextmanager
-async def running(*arguments: str) -> AsyncIterator[Process]:
-    """Start the command, and make sure that it does not survive the test."""
-    process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, stdout=PIPE, stderr=PIPE)
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
+def running_in_shell(script: str, *arguments: str) -> AbstractAsyncContextManager[Process]:
+    """Start the command by a script of a shell, in which it is "$@"."""
+    return started("sh", "-c", script, "sh", *COMMAND, *arguments)
 
 
 @asynccontextmanager
@@ -61,16 +65,8 @@ def read_all(read_end: int) -> list[str]:
         return pipe.read().strip().splitlines()
 
 
-async def outcome(process: Process) -> tuple[int | None, str, str]:
-    """Return exit code, stdout and stderr, which is never allowed to complain."""
-    async with asyncio.timeout(DEADLINE):
-        stdout, stderr = ((output or b"").decode() for output in await process.communicate())
-    assert not COMPLAINTS.search(stderr), stderr
-    return process.returncode, stdout, stderr
-
-
-async def run(*arguments: str) -> tuple[int | None, str, str]:
-    async with running(*arguments) as process:
+async def run_command(*arguments: str, **options: Any) -> tuple[int | None, str, str]:
+    async with running(*arguments, **options) as process:
         return await outcome(process)
 
 
@@ -78,8 +74,8 @@ async def test_text_output() -> None:
     """Results on stdout, everything else on stderr."""
     world = front_page(12, 31)
     async with Simulator(world) as simulator:
-        code, stdout, stderr = await run(
-            "--api-url", simulator.url, "--polls", "2", "--period", "1"
+        code, stdout, stderr = await run_command(
+            "--api-url", simulator.url, "--polls", "2", "--period", "3"
         )
 
     title = (world.items[world.top[0]] or {})["title"]
@@ -89,7 +85,7 @@ async def test_text_output() -> None:
     assert [line[:1] for line in lines] == ["P"] * 4
     assert re.fullmatch(
         r"""\[..:..:..\] Calculating comments for top 5 stories. \(1\)
-\[..:..:..\] Waiting for 1 seconds...
+\[..:..:..\] Waiting for 3 seconds...
 \[..:..:..\] > Calculating comments took [0-9.]+ seconds and 48 fetches
 \[..:..:..\] Calculating comments for top 5 stories. \(2\)
 \[..:..:..\] > Calculating comments took [0-9.]+ seconds and 3 fetches
@@ -101,7 +97,7 @@ async def test_text_output() -> None:
 async def test_json_of_the_front_page() -> None:
     """The fetches are those that the server saw."""
     async with Simulator(World(stories=3)) as simulator:
-        code, stdout, stderr = await run(
+        code, stdout, stderr = await run_command(
             "--api-url", simulator.url, "--once", "--format", "json", "--quiet"
         )
 
@@ -116,7 +112,7 @@ async def test_csv_has_one_header() -> None:
     """However many polls there are."""
     async with Simulator(front_page(1)) as simulator:
         arguments = ["--polls", "2", "--period", "0.1", "--format", "csv", "-q"]
-        code, stdout, _ = await run("--api-url", simulator.url, *arguments)
+        code, stdout, _ = await run_command("--api-url", simulator.url, *arguments)
 
     assert code == 0
     assert [line.split(",")[0] for line in stdout.splitlines()] == ["poll", "1", "2"]
@@ -124,7 +120,9 @@ async def test_csv_has_one_header() -> None:
 
 async def test_demo_has_something_new_to_say() -> None:
     """The main job, without a network."""
-    code, stdout, _ = await run("--demo", "--period", "2", "--polls", "3", "--format", "json")
+    code, stdout, _ = await run_command(
+        "--demo", "--period", "2", "--polls", "3", "--format", "json"
+    )
 
     lines = [json.loads(line) for line in stdout.splitlines()]
     assert code == 0
@@ -135,7 +133,7 @@ async def test_demo_has_something_new_to_say() -> None:
 async def test_partial_poll_is_exit_code_3() -> None:
     """Done, but something could not be counted."""
     async with Simulator(front_page(30, 30)) as simulator:
-        code, stdout, _ = await run(
+        code, stdout, _ = await run_command(
             "--api-url", simulator.url, "--once", "--max-fetches", "20", "-q"
         )
 
@@ -148,7 +146,9 @@ async def test_nothing_counted_is_exit_code_1() -> None:
     """Although one failed poll is not too many."""
     async with Simulator(front_page(1)) as simulator:
         simulator.fail("topstories", "garbage")
-        code, stdout, stderr = await run("--api-url", simulator.url, "--once", "--retries", "0")
+        code, stdout, stderr = await run_command(
+            "--api-url", simulator.url, "--once", "--retries", "0"
+        )
 
     assert (code, stdout) == (1, "")
     assert "Poll 1 failed: topstories.json: the answer is not JSON" in stderr
@@ -159,7 +159,9 @@ async def test_too_many_errors_quit_at_once() -> None:
     """Three failed polls in a row, and not the fourth tick."""
     async with Simulator(front_page(1)) as simulator:
         simulator.fail("topstories", "500")
-        code, _, stderr = await run("--api-url", simulator.url, "--retries", "0", "--period", "0.3")
+        code, _, stderr = await run_command(
+            "--api-url", simulator.url, "--retries", "0", "--period", "0.3"
+        )
 
     assert code == 1
     *_, why, last = stderr.splitlines()
@@ -173,7 +175,7 @@ async def test_address_without_v0_is_told() -> None:
     """The API answers `null` to paths that it does not know."""
     async with Simulator(front_page(1)) as simulator:
         url = simulator.url.removesuffix("/v0")
-        code, _, stderr = await run("--api-url", url, "--once")
+        code, _, stderr = await run_command("--api-url", url, "--once")
 
     assert code == 1
     assert f"topstories.json: the answer of {url} is null: is the /v0 missing?" in stderr
@@ -183,7 +185,7 @@ async def test_named_post_by_url() -> None:
     """As copied from a browser."""
     async with Simulator(front_page(4)) as simulator:
         url = f"https://news.ycombinator.com/item?id={simulator.world.top[0]}"
-        code, stdout, stderr = await run("--api-url", simulator.url, "--once", url)
+        code, stdout, stderr = await run_command("--api-url", simulator.url, "--once", url)
 
     assert code == 0
     assert " has 4 comments (1)" in stdout
@@ -193,7 +195,7 @@ async def test_named_post_by_url() -> None:
 async def test_verbose_adds_a_line_per_item() -> None:
     """On stderr."""
     async with Simulator(front_page(4)) as simulator:
-        _, stdout, stderr = await run("--api-url", simulator.url, "--once", "-v")
+        _, stdout, stderr = await run_command("--api-url", simulator.url, "--once", "-v")
 
     assert len(re.findall(r"Item \d+ has \d kids", stderr)) == 5
     assert len(stdout.splitlines()) == 1
@@ -204,7 +206,7 @@ async def test_disputed_count_is_told() -> None:
     world = front_page(4)
     (world.items[world.top[0]] or {})["descendants"] = 5
     async with Simulator(world) as simulator:
-        _, _, stderr = await run("--api-url", simulator.url, "--once")
+        _, _, stderr = await run_command("--api-url", simulator.url, "--once")
 
     assert f"Post {world.top[0]}: counted 4 live comments, Hacker News says 5" in stderr
 
@@ -248,13 +250,11 @@ async def test_signal_stops_cleanly(signum: signal.Signals) -> None:
 @posix_only
 async def test_ignored_signal_stays_ignored() -> None:
     """As under nohup, or in the background of a script; others still end it."""
-    shell = 'trap "" INT HUP; exec "$@"'
-    async with Simulator(front_page(1)) as simulator:
-        process = await asyncio.create_subprocess_exec(
-            *("sh", "-c", shell, "sh", *COMMAND, "--api-url", simulator.url, "--period", "0.1"),
-            stdout=PIPE,
-            stderr=PIPE,
-        )
+    script = 'trap "" INT HUP; exec "$@"'
+    async with (
+        Simulator(front_page(1)) as simulator,
+        running_in_shell(script, "--api-url", simulator.url, "--period", "0.1") as process,
+    ):
         await line_with(process.stdout, "(1)")
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGHUP)
@@ -279,15 +279,15 @@ for signum in ({}):
 print(stopper.exit_code)
 """
     outcomes = [
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", code.replace("{}", signums)), stdout=PIPE
-        )
+        await run(sys.executable, "-c", code.replace("{}", signums))
         for signums in ("1, 1, 1", "15, 1", "15, 15", "1, 2")
     ]
 
-    said = [(await process.communicate())[0].decode().split() for process in outcomes]
-    assert said[:2] == [["stopped", "129"], ["stopped", "143"]]
-    assert [process.returncode for process in outcomes] == [0, 0, 143, 130]
+    assert [stdout.split() for _, stdout, _ in outcomes[:2]] == [
+        ["stopped", "129"],
+        ["stopped", "143"],
+    ]
+    assert [code for code, _, _ in outcomes] == [0, 0, 143, 130]
 
 
 @posix_only
@@ -306,10 +306,7 @@ sys.meta_path.insert(0, Interrupt())
 from hn_comments.__main__ import main
 sys.exit(main())
 """
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=PIPE)
-    _, stderr = await process.communicate()
-
-    assert (process.returncode, stderr) == (130, b"")
+    assert await run(sys.executable, "-c", code) == (130, "", "")
 
 
 @posix_only
@@ -325,9 +322,11 @@ async def test_closed_pipe_ends_the_program_quietly() -> None:
         process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
         async with asyncio.timeout(DEADLINE):
             code = await process.wait()
-        assert await process.stderr.read() == b""
+        said = await process.stderr.read()
 
     assert code == 0
+    # Where the machine is busy, polls may be skipped.
+    assert [line for line in said.splitlines() if b"] Skipped " not in line] == []
 
 
 @posix_only
@@ -338,15 +337,12 @@ async def test_reader_that_stalls_cannot_keep_it_from_ending(
 ) -> None:
     """A full pipe blocks whoever writes to it, for ever; that is not the loop."""
     async with Simulator(front_page(*[1] * 30)) as simulator, full_pipe() as (_, write_end):
-        process = await asyncio.create_subprocess_exec(
-            *(*COMMAND, "--api-url", simulator.url, "--period", "0.02", "--limit", "30", "-v"),
-            stdout=write_end if stalled == "stdout" else DEVNULL,
-            stderr=write_end if stalled == "stderr" else DEVNULL,
-        )
-        await eventually(lambda: simulator.requests > 100)
-        process.send_signal(signum)
-        async with asyncio.timeout(DEADLINE):
-            code = await process.wait()
+        arguments = ["--api-url", simulator.url, "--period", "0.02", "--limit", "30", "-v"]
+        streams = {"stdout": DEVNULL, "stderr": DEVNULL, stalled: write_end}
+        async with running(*arguments, **streams) as process:
+            await eventually(lambda: simulator.requests > 100)
+            process.send_signal(signum)
+            code, _, _ = await outcome(process)
 
     assert code == 128 + signum
 
@@ -360,16 +356,12 @@ async def test_slow_reader_gets_every_line(blocking: bool) -> None:  # noqa: FBT
         full_pipe(blocking=blocking) as (read_end, write_end),
     ):
         arguments = ["--polls", "3", "--period", "0.02", "--limit", "30", "--format", "json"]
-        process = await asyncio.create_subprocess_exec(
-            *(*COMMAND, "--api-url", simulator.url, *arguments),
-            stdout=write_end,
-            stderr=PIPE,
-        )
-        os.close(write_end)
-        # The last poll begins, although what the first one found does not fit into the pipe.
-        await eventually(lambda: simulator.requests >= 1 + 60 + 3 + 1)
-        lines = await asyncio.to_thread(read_all, read_end)
-        code, _, _ = await outcome(process)
+        async with running("--api-url", simulator.url, *arguments, stdout=write_end) as process:
+            os.close(write_end)
+            # The last poll begins, although what the first one found does not fit into the pipe.
+            await eventually(lambda: simulator.requests >= 1 + 60 + 3 + 1)
+            lines = await asyncio.to_thread(read_all, read_end)
+            code, _, _ = await outcome(process)
 
     assert code == 0
     assert [json.loads(line)["poll"] for line in lines] == [1] * 31 + [2] * 31 + [3] * 31
@@ -378,11 +370,10 @@ async def test_slow_reader_gets_every_line(blocking: bool) -> None:  # noqa: FBT
 @posix_only
 async def test_stdout_that_is_closed_is_told() -> None:
     """As in `hn-comments >&-`: there is nothing to poll for."""
-    async with Simulator(front_page(1)) as simulator:
-        process = await asyncio.create_subprocess_exec(
-            *("sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "--api-url", simulator.url, "--once"),
-            stderr=PIPE,
-        )
+    async with (
+        Simulator(front_page(1)) as simulator,
+        running_in_shell('exec "$@" >&-', "--api-url", simulator.url, "--once") as process,
+    ):
         code, _, stderr = await outcome(process)
 
     assert code == 1
@@ -393,14 +384,49 @@ async def test_stdout_that_is_closed_is_told() -> None:
 @posix_only
 async def test_stderr_that_is_closed_is_no_reason_to_end() -> None:
     """As in `hn-comments 2>&-`."""
-    async with Simulator(front_page(1)) as simulator:
-        process = await asyncio.create_subprocess_exec(
-            *("sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, "--api-url", simulator.url, "--once"),
-            stdout=PIPE,
-        )
-        stdout, _ = await process.communicate()
+    async with (
+        Simulator(front_page(1)) as simulator,
+        running_in_shell('exec "$@" 2>&-', "--api-url", simulator.url, "--once") as process,
+    ):
+        code, stdout, _ = await outcome(process)
 
-    assert (process.returncode, stdout.count(b" has 1 comments (1)")) == (0, 1)
+    assert (code, stdout.count(" has 1 comments (1)")) == (0, 1)
+
+
+# Run the command with an event loop, and then see where the closed descriptors lead.
+WITHOUT_STREAMS = """
+import os, sys
+loop, closed, *arguments = sys.argv[1:]
+if loop == "asyncio":
+    sys.modules["uvloop"] = None
+from hn_comments.__main__ import main
+code = main(arguments)
+nothing = os.stat(os.devnull)
+sys.exit(code or sum(not os.path.samestat(os.fstat(int(fd)), nothing) for fd in closed))
+"""
+
+
+@posix_only
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize(
+    ("redirection", "closed"),
+    [("<&-", "0"), (">&-", "1"), ("2>&-", "2"), ("<&- >&- 2>&-", "012")],
+)
+async def test_closed_descriptors_get_no_file_of_ours(
+    loop: str, redirection: str, closed: str, tmp_path: Path
+) -> None:
+    """Whoever writes to stderr would write into it, and libuv aborts when it closes one."""
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    file = tmp_path / "counts.txt"
+    program = [sys.executable, "-c", WITHOUT_STREAMS, loop, closed]
+    async with Simulator(front_page(1)) as simulator:
+        arguments = ["--api-url", simulator.url, "--once", "--output", str(file)]
+        script = f'exec "$@" {redirection}'
+        code, stdout, _ = await run("sh", "-c", script, "sh", *program, *arguments)
+
+    assert (code, stdout) == (0, "")
+    assert " has 1 comments (1)" in file.read_text(encoding="utf-8")
 
 
 async def test_output_goes_on_in_its_file(tmp_path: Path) -> None:
@@ -408,7 +434,7 @@ async def test_output_goes_on_in_its_file(tmp_path: Path) -> None:
     file = tmp_path / "counts.csv"
     async with Simulator(front_page(1, 2)) as simulator:
         arguments = ("--once", "--format", "csv", "--output", str(file), "-q")
-        outcomes = [await run("--api-url", simulator.url, *arguments) for _ in range(2)]
+        outcomes = [await run_command("--api-url", simulator.url, *arguments) for _ in range(2)]
 
     rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
     assert outcomes == [(0, "", "")] * 2
@@ -426,7 +452,7 @@ async def test_output_that_cannot_be_written(tmp_path: Path) -> None:
             (other, "its first line is not the header"),
         ):
             arguments = ("--once", "--format", "csv", "--output", str(file))
-            code, stdout, stderr = await run("--api-url", simulator.url, *arguments)
+            code, stdout, stderr = await run_command("--api-url", simulator.url, *arguments)
 
             assert (code, stdout) == (2, "")
             assert stderr.count("\n") == 1
@@ -442,10 +468,7 @@ async def test_full_disk_is_told() -> None:
     """Results that cannot be written end the program with a sentence."""
     async with Simulator(front_page(1)) as simulator:
         with open("/dev/full", "w") as full:  # noqa: ASYNC230, PTH123
-            process = await asyncio.create_subprocess_exec(
-                *COMMAND, "--api-url", simulator.url, "-q", stdout=full, stderr=PIPE
-            )
-            code, _, stderr = await outcome(process)
+            code, _, stderr = await run_command("--api-url", simulator.url, "-q", stdout=full)
 
     assert code == 1
     assert stderr.endswith("] Cannot write the results: No space left on device\n")
@@ -453,12 +476,14 @@ async def test_full_disk_is_told() -> None:
 
 async def test_overlapping_polls_skip_ticks() -> None:
     """A poll slower than the period: two at once, and the rest is counted."""
-    async with Simulator(front_page(0), latency=400 * MS) as simulator:
-        arguments = ["--period", str(100 * MS), "--polls", "4", "--format", "json"]
-        code, stdout, stderr = await run("--api-url", simulator.url, *arguments)
+    async with Simulator(front_page(0), latency=200 * MS) as simulator:
+        arguments = ["--period", str(50 * MS), "--polls", "4", "--format", "json"]
+        code, stdout, stderr = await run_command("--api-url", simulator.url, *arguments)
 
     polls = [json.loads(line) for line in stdout.splitlines() if '"poll", "poll"' in line]
     assert code == 0
     assert len(polls) == 4
     assert polls[-1]["skipped"] > 0
-    assert "2 polls are still running (1 skipped so far)" in stderr
+    # A machine that is busy may have missed a tick before.
+    reason = "2 polls are still running|the program was held up"
+    assert re.search(rf"] Skipped .*, ({reason}) \([0-9]+ skipped so far\)", stderr)

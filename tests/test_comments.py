@@ -21,6 +21,8 @@ from hn_comments.tasks import MAX_TASKS
 from .support import DEADLINE, MS, client, eventually, front_page, thread
 
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 TREE = {1: [2, 3], 2: [4], 4: [5, 6]}
 
 
@@ -91,7 +93,8 @@ async def test_hanging_comment_costs_one_timeout() -> None:
         count = await count_comments(fetcher, 1)
 
     assert count.comments == 2
-    assert count.reason == f"item/4.json: no answer within {200 * MS:g} seconds"
+    limit = f"item/4.json: no answer within {200 * MS:g} seconds"
+    assert count.reason == f"{limit}: connected, but no answer"
 
 
 async def test_all_unreadable_comments_are_summed_up() -> None:

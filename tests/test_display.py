@@ -3,7 +3,6 @@
 import contextlib
 import io
 import logging
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
@@ -16,7 +15,7 @@ from hn_comments.output.driver import LEAVE
 from hn_comments.output.progress import ERASE
 
 from .reports import post, pseudo_terminal, report
-from .support import eventually
+from .support import eventually, run
 from .terminals import User
 from .test_progress import WALK
 
@@ -132,15 +131,13 @@ async def test_live_shows_all_on_its_own_screen() -> None:
         assert "Title 1" in display.last_table()
 
 
-def test_piped_runs_import_nothing_that_draws() -> None:
+async def test_piped_runs_import_nothing_that_draws() -> None:
     """Start-up need not wait for it."""
     code = (
         "import sys; from hn_comments.__main__ import main; main(['--demo', '--once'])\n"
         "print([m for m in ('rich', 'textual') if m in sys.modules])"
     )
 
-    output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    _, stdout, _ = await run(sys.executable, "-c", code)
 
-    assert output.stdout.splitlines()[-1] == "[]"
+    assert stdout.splitlines()[-1] == "[]"

@@ -10,14 +10,22 @@ from hn_comments.errors import BadStatus, HNCommentsError
 EXAMPLES = [
     (errors.FetchError("item/1.json", "odd"), "item/1.json: odd"),
     (errors.FetchTimeout("item/1.json", 0.5), "item/1.json: no answer within 0.5 seconds"),
+    (
+        errors.FetchTimeout("item/1.json", 10, "no connection"),
+        "item/1.json: no answer within 10 seconds: no connection",
+    ),
     (errors.ConnectionFailed("item/1.json", "reset"), "item/1.json: reset"),
     (errors.CertificateInvalid("item/1.json", "expired"), "item/1.json: expired"),
     (errors.BadStatus("item/1.json", 404), "item/1.json: HTTP 404"),
     (errors.NotJSON("item/1.json"), "item/1.json: the answer is not JSON"),
     (errors.BodyTooLarge("item/1.json", 9), "item/1.json: the answer is larger than 9 bytes"),
     (
-        errors.RedirectRefused("item/1.json", "http://evil.example/", "to another host"),
-        "item/1.json: refused to follow a redirect to another host: 'http://evil.example/'",
+        errors.BodyCompressed("item/1.json", "gzip"),
+        "item/1.json: the answer is compressed (gzip), which was not asked for",
+    ),
+    (
+        errors.RedirectRefused("item/1.json", "http://evil.example/", "to another server"),
+        "item/1.json: refused to follow a redirect to another server: 'http://evil.example/'",
     ),
     (
         errors.ProxyFailed("item/1.json", "proxy.example:3128", 502),
@@ -33,6 +41,10 @@ EXAMPLES = [
     (
         errors.BadReceiver("Apprise cannot use the address foo://..."),
         "Apprise cannot use the address foo://...",
+    ),
+    (
+        errors.CannotServe("metrics_file", "cannot write 'x': No space left on device"),
+        "argument --metrics-file: cannot write 'x': No space left on device",
     ),
     (
         errors.BadProxy("socks5://me:secret@proxy.example"),

@@ -11,7 +11,6 @@ import pytest
 from hn_comments import Count, PollFailed, PollReport, Session, Settings, URLFetcher
 from hn_comments.api import fetcher as fetcher_module
 from hn_comments.api import pacer as pacer_module
-from hn_comments.api import retry as retry_module
 from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
 from hn_comments.settings import OnError
@@ -45,9 +44,8 @@ CELLS = [Cell(*cell) for cell in itertools.product(FAULTS, PLACES, POLICIES, TIM
 
 
 @pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make faults and retries quick."""
-    monkeypatch.setattr(retry_module, "FIRST_DELAY", MS)
+def _quick(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Make faults as quick as retries."""
     monkeypatch.setattr(fetcher_module, "MAX_REFUSED", 100 * MS)
     monkeypatch.setattr(fetcher_module, "MAX_REFUSALS", 3)
     for name in ("FIRST_PAUSE", "MAX_OUTAGE_PAUSE"):
@@ -157,7 +155,7 @@ async def check(cell: Cell, folder: Path) -> None:
     assert not left
 
 
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize("cell", random.Random(7).sample(CELLS, SAMPLE), ids=str)
 async def test_some_faults(cell: Cell, tmp_path: Path) -> None:
     """A sample of the matrix, the same each time."""
@@ -165,7 +163,7 @@ async def test_some_faults(cell: Cell, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 async def test_all_faults(cell: Cell, tmp_path: Path) -> None:
     """All 1,728 cells."""

@@ -29,6 +29,9 @@ from .support import (
 )
 
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
 async def test_json_is_returned_and_counted() -> None:
     """A fetch is a request; the counter belongs to the fetcher, not to the session."""
     async with client(thread({1: [2]})) as (simulator, fetcher):

@@ -1,7 +1,6 @@
 """The simulator as a pytest fixture, as those use it who test a tool of their own."""
 
 import json
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
@@ -10,6 +9,8 @@ from typing import Any
 import pytest
 
 from hn_comments.simulator import RunningSimulator, World
+
+from .support import run
 
 
 StartSimulator = Callable[..., RunningSimulator]
@@ -47,12 +48,8 @@ def test_simulator_fails_and_recovers_on_request(hn_simulator: StartSimulator) -
 
 
 @pytest.mark.parametrize("name", ["aiohttp", "hn_comments.simulator.server"])
-def test_plugin_costs_nothing_where_it_is_not_used(name: str) -> None:
+async def test_plugin_costs_nothing_where_it_is_not_used(name: str) -> None:
     """Pytest imports it in each of its runs."""
     code = f"import sys, hn_comments.simulator.fixture; print({name!r} in sys.modules)"
 
-    output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-
-    assert output.stdout.strip() == "False"
+    assert await run(sys.executable, "-c", code) == (0, "False\n", "")

@@ -3,13 +3,13 @@
 import asyncio
 import os
 import random
-import signal
 import sqlite3
-import subprocess
+import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -27,7 +27,19 @@ from hn_comments.models import State
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
-from .support import COMMAND, DEADLINE, MS, Clock, Ear, client, eventually, front_page
+from .support import (
+    COMMAND,
+    DEADLINE,
+    MS,
+    Clock,
+    Ear,
+    client,
+    eventually,
+    front_page,
+    outcome,
+    run,
+    started,
+)
 
 
 @pytest.fixture
@@ -457,12 +469,20 @@ def test_path_that_cannot_be(name: str, problem: str, tmp_path: Path) -> None:
     assert str(caught.value) == f"the history file {path!r} {problem}"
 
 
-@pytest.mark.skipif(os.name != "posix" or not hasattr(os, "geteuid"), reason="needs POSIX users")
-def test_read_only_file_is_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def read_only_file() -> Iterator[Path]:
+    """A history in a folder that every user may enter, unlike pytest's."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder, "h.db")
+        Store(str(path)).close()
+        path.chmod(0o444)
+        yield path
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX users")
+async def test_read_only_file_is_refused(read_only_file: Path) -> None:
     """By a user who is not root: root may write any file."""
-    path = tmp_path / "h.db"
-    Store(str(path)).close()
-    path.chmod(0o444)
     code = (
         "import os, sys\n"
         "from hn_comments.history.store import Store\n"
@@ -470,16 +490,10 @@ def test_read_only_file_is_refused(tmp_path: Path) -> None:
         "try: Store(sys.argv[1])\n"
         "except Exception as exc: print(exc)"
     )
-    # Other users cannot enter pytest's folders, of which a worker has one more.
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        if folder.name != "tmp":
-            folder.chmod(0o755)
 
-    done = subprocess.run(
-        [COMMAND[0], "-c", code, str(path)], capture_output=True, text=True, check=True
-    )
+    _, stdout, _ = await run(sys.executable, "-c", code, str(read_only_file))
 
-    assert done.stdout.strip().endswith("is read-only: make it writable, or copy it")
+    assert stdout.strip().endswith("is read-only: make it writable, or copy it")
 
 
 @pytest.mark.parametrize("name", [":memory:", "file:h.db?mode=memory", "~h.db"])
@@ -972,33 +986,24 @@ async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None
     moments = random.Random(3)
     printed = 0
     for _ in range(3):
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, "--api-url", url, "--history", path, "--period", "0.05", "--format", "json",
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        assert process.stdout
-        async with asyncio.timeout(DEADLINE):
-            await process.stdout.readline()
+        options = ["--history", path, "--period", "0.05", "--format", "json"]
+        async with started(*COMMAND, "--api-url", url, *options) as process:
+            assert process.stdout
+            async with asyncio.timeout(DEADLINE):
+                await process.stdout.readline()
             await asyncio.sleep(moments.uniform(0, 300) * MS)
-            process.send_signal(signal.SIGKILL)
-            lines = await process.stdout.read()
-            await process.wait()
-        printed += lines.count(b'{"type": "poll"')
+            process.kill()
+            _, stdout, _ = await outcome(process)
+        printed += stdout.count('{"type": "poll"')
 
         assert query(path, "SELECT count(*) >= ? FROM polls", printed) == [(1,)]
         assert query(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:
+async def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:
     """The exit code is 2, as for any other bad argument."""
-    done = subprocess.run(
-        [*COMMAND, "--history", str(tmp_path), "--once"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code, stdout, stderr = await run(*COMMAND, "--history", str(tmp_path), "--once")
 
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert f"the history file '{tmp_path}' is a directory: name a file in it" in done.stderr
+    assert (code, stdout) == (2, "")
+    assert stderr.count("\n") == 1
+    assert f"the history file '{tmp_path}' is a directory: name a file in it" in stderr

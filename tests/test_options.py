@@ -4,7 +4,6 @@ import argparse
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from hn_comments.durations import read_duration
 from hn_comments.kinds import ADDRESS, DURATION
 from hn_comments.settings import OPTIONS
 
-from .support import COMMAND
+from .support import COMMAND, run
 
 
 BASH = shutil.which("bash") or ""
@@ -43,6 +42,7 @@ def test_every_option_arrives() -> None:
         " --api-url http://127.0.0.1:8123/v0/ --connections 10 --fetch-timeout 2.5 --retries 1"
         " --max-fetches 99 --full-walk --on-error cancel"
         " --max-errors 0 --format csv --changes-only -v"
+        " --keep 90d --serve [::1]:8000 --metrics-file hn.prom"
     )
 
     settings = parse_settings(shlex.split(line))
@@ -67,6 +67,9 @@ def test_every_option_arrives() -> None:
         format="csv",
         changes_only=True,
         verbose=True,
+        keep=90 * 86400,
+        serve="[::1]:8000",
+        metrics_file="hn.prom",
     )
 
 
@@ -391,19 +394,14 @@ def test_a_history_that_is_not_there_yet_is_no_output(
     assert "is a file that --history writes" in capsys.readouterr().err
 
 
-def test_standard_output_is_no_history_either(files: Path) -> None:
+async def test_standard_output_is_no_history_either(files: Path) -> None:
     """As in `hn-comments --history c.db >> c.db`."""
+    arguments = ["--history", "c.db", "--once", "--api-url", "http://127.0.0.1:9"]
     with (files / "c.db").open("ab") as stdout:
-        ended = subprocess.run(
-            [*COMMAND, "--history", "c.db", "--once", "--api-url", "http://127.0.0.1:9"],
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        code, _, stderr = await run(*COMMAND, *arguments, stdout=stdout)
 
-    assert ended.returncode == 2
-    assert "standard output: is a file that --history writes" in ended.stderr
+    assert code == 2
+    assert "standard output: is a file that --history writes" in stderr
     assert (files / "c.db").read_bytes() == b"something"
 
 
@@ -457,16 +455,14 @@ def test_api_url_from_the_environment(
     assert "variable HN_COMMENTS_API_URL: must be an http(s) address" in capsys.readouterr().err
 
 
-def test_help_and_version() -> None:
+async def test_help_and_version() -> None:
     """Both answer on stdout with exit code 0."""
     for option, expected in (("--help", build_parser().format_help()), ("--version", "0.1.0")):
         environment = {**os.environ, "COLUMNS": os.environ.get("COLUMNS", "80")}
-        output = subprocess.run(
-            [*COMMAND, option], capture_output=True, text=True, check=True, env=environment
-        )
+        code, stdout, stderr = await run(*COMMAND, option, env=environment)
 
-        assert expected.split("\n")[0] in output.stdout
-        assert not output.stderr
+        assert expected.split("\n")[0] in stdout
+        assert (code, stderr) == (0, "")
 
 
 def completion(shell: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -503,7 +499,7 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["8863", ""], ""),
     ],
 )
-def test_bash_completes(
+async def test_bash_completes(
     words: list[str], completed: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also once a post was typed, and without a word of complaint."""
@@ -513,15 +509,10 @@ def test_bash_completes(
         '_shtab_hn_comments; echo "${COMPREPLY[*]}"\n'
     )
 
-    ended = subprocess.run(
-        [BASH, "--norc", "--noprofile"],
-        input=completion("bash", capsys) + ask,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    script = completion("bash", capsys) + ask
+    outcome = await run(BASH, "--norc", "--noprofile", "-c", script)
 
-    assert (ended.stdout, ended.stderr) == (f"{completed}\n", "")
+    assert outcome == (0, f"{completed}\n", "")
 
 
 @pytest.mark.parametrize(

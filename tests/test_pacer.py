@@ -1,14 +1,11 @@
 """
-The queue for requests, in virtual time: an event loop whose clock jumps to the next timer.
-
-So an hour below a limit takes a second to test, and has the same result each time.
+The queue for requests, in virtual time: an hour below a limit takes a second to test.
 """
 
 import asyncio
 import random
-import selectors
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -27,23 +24,10 @@ from hn_comments.api.pacer import Pacer
 from hn_comments.api.session import retry_after
 from hn_comments.simulator.limit import Limit
 
-from .support import MS
+from .support import MS, virtually
 
-
-T = TypeVar("T")
 
 LATENCY = 50 * MS
-
-
-class Jumps(selectors.DefaultSelector):
-    """A selector that does not wait, but moves its clock on by as much."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        assert timeout is not None, "nothing is left to wait for"
-        self.now += max(timeout, 0.0)
-        return super().select(0)
 
 
 class Server(Session):
@@ -78,18 +62,6 @@ async def walk(session: Session, items: int) -> URLFetcher:
     fetcher = URLFetcher(session)
     await asyncio.gather(*(fetcher.fetch("item/1.json") for _ in range(items)))
     return fetcher
-
-
-def virtually(run: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, float]:
-    """Return the result of *run*, and the seconds that it took by its own clock."""
-    jumps = Jumps()
-    loop = asyncio.SelectorEventLoop(jumps)
-    loop.set_debug(enabled=False)  # -X dev makes it three times slower
-    loop.time = lambda: jumps.now  # type: ignore[method-assign]
-    try:
-        return loop.run_until_complete(run()), jumps.now
-    finally:
-        loop.close()
 
 
 def limit(rate: float, **given: Any) -> Callable[[], Limit]:

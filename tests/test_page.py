@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from hn_comments.service.html import SCRIPTS, STYLES, Page, make_page
+from hn_comments.service.html import SCRIPTS, STYLES, Page, make_live_page, make_report_page
 
 
-FILES = Path(sys.modules[make_page.__module__].__file__ or "").parent / "page"
+FILES = Path(sys.modules[make_live_page.__module__].__file__ or "").parent / "page"
 
 # What turns text into markup, or into code.
 MARKUP = r"(?:inner|outer)HTML|insertAdjacent|document\.write|\beval\(|new Function|Parser"
 
-PAGES = {"live": make_page(), "report": make_page({"title": "</script><b>"})}
+LIVE, REPORT = make_live_page(), make_report_page({"title": "</script><b>"})
+PAGES = {"live": LIVE, "report": REPORT}
 
 
 class Elements(HTMLParser):
@@ -50,43 +51,64 @@ def texts_of(page: Page, tag: str) -> list[str]:
     return [text for name, attributes, text in found if name == tag and "type" not in attributes]
 
 
-@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
-def test_policy_allows_the_scripts_and_styles_by_their_hashes(page: Page) -> None:
-    """And no other: what somebody puts into the page does not run."""
+def rules_of(page: Page) -> dict[str, str]:
+    """Return the rules of the policy of a page, which has it in its head."""
+    metas = [attributes for tag, attributes, _ in Elements(page).found if tag == "meta"]
+    assert {"http-equiv": "Content-Security-Policy", "content": page.policy} in metas
     rules = dict(rule.strip().split(" ", 1) for rule in page.policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["require-trusted-types-for"] == "'script'"
+    assert "unsafe" not in page.policy
+    return rules
+
+
+def test_policy_of_a_report_allows_its_scripts_and_styles_by_their_hashes() -> None:
+    """And no other: what somebody puts into the page does not run, and asks nobody."""
+    rules = rules_of(REPORT)
     for tag, rule, names in (("script", "script-src", SCRIPTS), ("style", "style-src", STYLES)):
-        digests = [hashlib.sha256(text.encode()).digest() for text in texts_of(page, tag)]
+        digests = [hashlib.sha256(text.encode()).digest() for text in texts_of(REPORT, tag)]
         expected = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
         assert rules[rule].split() == expected
         assert len(expected) == len(names)
-    assert rules["default-src"] == "'none'"
-    assert "unsafe" not in page.policy
-    metas = [attributes for tag, attributes, _ in Elements(page).found if tag == "meta"]
-    assert {"http-equiv": "Content-Security-Policy", "content": page.policy} in metas
+    assert rules["connect-src"] == "'none'"
 
 
-def test_only_the_live_page_asks_a_server() -> None:
-    """Its own."""
-    assert "connect-src 'self'" in PAGES["live"].policy
-    assert "connect-src 'none'" in PAGES["report"].policy
+def test_policy_of_the_live_page_allows_its_own_server() -> None:
+    """Of which it asks for its files; nothing that runs is in it."""
+    rules = rules_of(LIVE)
+    allowed = [rules[f"{name}-src"] for name in ("script", "style", "connect")]
+    sources = [attributes.get("src") for tag, attributes, _ in Elements(LIVE).found]
+    styles = [
+        attributes["href"] for _, attributes, _ in Elements(LIVE).found if "rel" in attributes
+    ]
+
+    assert allowed == ["'self'"] * 3
+    assert [name for name in sources if name] == [*SCRIPTS]
+    assert styles[1:] == [*STYLES]
+    assert not [text for text in texts_of(LIVE, "script") + texts_of(LIVE, "style") if text]
+
+
+def test_report_loads_nothing() -> None:
+    """Every picture, style and script is in it."""
+    for tag, attributes, _ in Elements(REPORT).found:
+        assert "src" not in attributes, tag
+        assert (attributes.get("href") or "data:").startswith("data:"), tag
+    assert not re.findall(r"@import|url\(", "".join(texts_of(REPORT, "style")))
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
-def test_page_loads_nothing(page: Page) -> None:
-    """Every picture, style and script is in it, and no element has a script as an attribute."""
+def test_no_element_has_a_script_or_a_style_as_an_attribute(page: Page) -> None:
+    """The policy forbids both."""
     for tag, attributes, _ in Elements(page).found:
-        assert "src" not in attributes, tag
-        assert not [name for name in attributes if name.startswith("on")], tag
-        assert (attributes.get("href") or "data:").startswith("data:"), tag
-    assert not re.findall(r"@import|url\(", "".join(texts_of(page, "style")))
+        assert not [name for name in attributes if name.startswith("on") or name == "style"], tag
 
 
 def test_data_cannot_end_their_element() -> None:
     """Whatever a title is."""
     document = {"title": "</script><!--<script>", "other": "\u2028 & \u00e9"}
 
-    page = make_page(document)
+    page = make_report_page(document)
 
     data = [
         text for _, attributes, text in Elements(page).found if attributes.get("id") == "document"
@@ -99,9 +121,9 @@ def test_placeholders_in_data_stay_what_they_are() -> None:
     """A title is put into the page once, and not looked into."""
     document = {"title": "<!--[scripts]--> <!--[policy]-->"}
 
-    page = make_page(document)
+    page = make_report_page(document)
 
-    assert page.html.count("new uPlot(") == make_page().html.count("new uPlot(")
+    assert page.html.count("new uPlot(") == REPORT.html.count("new uPlot(") > 0
 
 
 def test_scripts_set_text_and_nothing_else() -> None:
@@ -129,7 +151,8 @@ def test_vendored_files_are_what_was_released() -> None:
 
 def test_licence_of_what_is_vendored_is_in_the_page() -> None:
     """As it asks."""
-    assert "Copyright (c) 2022 Leon Sorokin" in PAGES["report"].html
+    for page in PAGES.values():
+        assert "Copyright (c) 2022 Leon Sorokin" in page.html
 
 
 def test_every_file_is_used() -> None:
@@ -139,11 +162,11 @@ def test_every_file_is_used() -> None:
     assert files == {*SCRIPTS, *STYLES, "page.html", "uplot/LICENSE", "uplot/VENDORED.txt"}
 
 
-def test_live_page_needs_neither_history_nor_server_to_be_made() -> None:
-    """Who imports it pays for nothing else."""
+def test_report_needs_no_client_and_no_event_loop() -> None:
+    """Nor does it wait for them: it only reads a file."""
     code = (
-        "import sys; from hn_comments.service.html import make_page; make_page()\n"
-        "print([m for m in ('aiohttp', 'sqlite3', 'asyncio') if m in sys.modules])"
+        "import sys; import hn_comments.service.report\n"
+        "print([m for m in ('aiohttp', 'asyncio', 'prometheus_client') if m in sys.modules])"
     )
 
     output = subprocess.run(

@@ -1,6 +1,5 @@
 """Comments as plain text, and HTML that is meant to harm."""
 
-import subprocess
 import sys
 
 import pytest
@@ -15,6 +14,8 @@ from hn_comments.plaintext import (
     plain_text,
     plain_title,
 )
+
+from .support import run
 
 
 HOSTILE = {
@@ -152,7 +153,7 @@ def test_clean_leaves_letters_of_all_scripts() -> None:
     assert clean("日本 עברית 👩‍💻 é") == "日本 עברית 👩‍💻 é"
 
 
-def test_text_that_is_not_fitted_imports_no_rich() -> None:
+async def test_text_that_is_not_fitted_imports_no_rich() -> None:
     """A pipe need not wait for rich, which measures cells."""
     code = (
         "import sys; from hn_comments.plaintext import plain_text\n"
@@ -160,8 +161,6 @@ def test_text_that_is_not_fitted_imports_no_rich() -> None:
         "plain_text('x', 40); print('rich' in sys.modules)"
     )
 
-    output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    _, stdout, _ = await run(sys.executable, "-c", code)
 
-    assert output.stdout.split() == ["False", "True"]
+    assert stdout.split() == ["False", "True"]

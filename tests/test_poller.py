@@ -1,4 +1,4 @@
-"""The grid, the bound on overlap, the errors and the end, without a network."""
+"""The grid, the bound on overlap, the errors and the end, in virtual time."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from hn_comments.events import Troubles
 from hn_comments.models import PollError
 from hn_comments.poller import MAX_ERRORS_KEPT, Poller
 
-from .support import DEADLINE, MS, Ear, eventually
+from .support import DEADLINE, MS, Ear, VirtualLoop, eventually, in_virtual_time
 
 
 class FakePoll:
@@ -51,6 +51,7 @@ async def run(poller: Poller) -> None:
         await poller.run()
 
 
+@in_virtual_time
 async def test_so_many_polls_and_no_more() -> None:
     """With --polls 3 the program ends when the third poll does."""
     poll = FakePoll(seconds=10 * MS)
@@ -60,6 +61,7 @@ async def test_so_many_polls_and_no_more() -> None:
     assert (len(poll.starts), poll.running, poll.cancelled) == (3, 0, [])
 
 
+@in_virtual_time
 async def test_one_poll_does_not_wait_for_the_next_tick() -> None:
     """--once ends when the poll ends."""
     poll = FakePoll()
@@ -67,23 +69,20 @@ async def test_one_poll_does_not_wait_for_the_next_tick() -> None:
 
     await run(poller(poll, polls=1, period=3600))
 
-    assert asyncio.get_running_loop().time() - start < DEADLINE / 2
+    assert asyncio.get_running_loop().time() == start
 
 
+@in_virtual_time
 async def test_starts_keep_to_the_grid() -> None:
     """Start to start, without drift, however long a poll takes."""
     poll = FakePoll(seconds=7 * MS)
 
     await run(poller(poll, polls=50))
 
-    late = [start - poll.starts[0] - tick * 20 * MS for tick, start in enumerate(poll.starts)]
-    # The clock of the loop may round a deadline down to its own resolution.
-    assert min(late) > -MS
-    # No drift: the last polls are hardly later than the first. A busy machine may have skipped
-    # a tick, which keeps to the grid.
-    assert min(seconds % (20 * MS) for seconds in late[-10:]) < 10 * MS
+    assert poll.starts == pytest.approx([tick * 20 * MS for tick in range(50)])
 
 
+@in_virtual_time
 async def test_slow_polls_overlap_up_to_a_bound() -> None:
     """At most two at once; ticks beyond that are skipped, and counted."""
     poll, ear = FakePoll(seconds=70 * MS), Ear()
@@ -92,15 +91,13 @@ async def test_slow_polls_overlap_up_to_a_bound() -> None:
     await run(polling)
 
     assert poll.most_running == 2
-    assert polling.skipped >= 2
-    assert poll.skipped[-1] == polling.skipped
+    assert poll.starts == pytest.approx([tick * 20 * MS for tick in (0, 1, 4, 5, 8)])
+    assert poll.skipped == [0, 0, 2, 2, 4]
     first = "Skipped a poll, 2 polls are still running (1 skipped so far)"
     assert ear.sentences() == [first]
-    # Also after skipping, polls start on the grid.
-    ticks = [(start - poll.starts[0]) / (20 * MS) for start in poll.starts]
-    assert all(tick % 1 < 0.9 for tick in ticks)
 
 
+@in_virtual_time
 async def test_blocked_program_counts_the_ticks_it_missed() -> None:
     """After a long stop the polls go on at the next tick, without a burst."""
     poll = FakePoll()
@@ -108,18 +105,18 @@ async def test_blocked_program_counts_the_ticks_it_missed() -> None:
     task = asyncio.create_task(polling.run())
     await eventually(lambda: len(poll.starts) == 2)
 
-    blocked_until = asyncio.get_running_loop().time() + 200 * MS
-    while asyncio.get_running_loop().time() < blocked_until:
-        pass
-    before = len(poll.starts)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.now += 200 * MS
     await asyncio.sleep(5 * MS)
 
-    assert polling.skipped >= 8
-    assert len(poll.starts) <= before + 2
+    assert len(poll.starts) == 2 + 1
+    assert polling.skipped == 9
     polling.stop()
     await task
 
 
+@in_virtual_time
 async def test_too_many_errors_end_the_program_at_once() -> None:
     """It ends at the third failure in a row, not at the next tick."""
     poll = FakePoll(outcomes="FFF")
@@ -129,9 +126,10 @@ async def test_too_many_errors_end_the_program_at_once() -> None:
         await run(poller(poll, period=500 * MS))
 
     assert caught.value.messages == ["failure 1", "failure 2", "failure 3"]
-    assert asyncio.get_running_loop().time() - start < 1400 * MS
+    assert asyncio.get_running_loop().time() - start == pytest.approx(2 * 500 * MS)
 
 
+@in_virtual_time
 async def test_polls_still_running_are_cancelled_at_the_end() -> None:
     """Their errors are collected, and no task goes on."""
     poll = FakePoll(seconds=3600)
@@ -147,6 +145,7 @@ async def test_polls_still_running_are_cancelled_at_the_end() -> None:
     assert polling.errors == []
 
 
+@in_virtual_time
 async def test_success_clears_the_list() -> None:
     """The failures before it no longer count."""
     poll = FakePoll(outcomes="FFSFFSFF")
@@ -160,6 +159,7 @@ async def test_success_clears_the_list() -> None:
     ]
 
 
+@in_virtual_time
 async def test_one_error_is_enough_in_strict_mode() -> None:
     """--max-errors 1."""
     poll = FakePoll(outcomes="SF")
@@ -170,6 +170,7 @@ async def test_one_error_is_enough_in_strict_mode() -> None:
     assert len(poll.starts) == 2
 
 
+@in_virtual_time
 async def test_errors_never_stop_and_stay_bounded() -> None:
     """--max-errors 0: the list keeps the newest only."""
     all_launched = asyncio.Event()
@@ -191,6 +192,7 @@ async def test_errors_never_stop_and_stay_bounded() -> None:
     assert not messages & {"failure 150", "failure 1"}
 
 
+@in_virtual_time
 async def test_unexpected_errors_are_collected_too() -> None:
     """A bug in a poll is an error like any other; the loop survives it."""
     ear = Ear()
@@ -204,6 +206,7 @@ async def test_unexpected_errors_are_collected_too() -> None:
     assert ear.sentences(logging.ERROR) == ["Poll 1 failed: oops (next poll in 1 second)"]
 
 
+@in_virtual_time
 async def test_polls_are_named_tasks() -> None:
     """Poll 1 is called "poll 1"."""
     poll = FakePoll(seconds=3600)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import selectors
 from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +18,7 @@ from hn_comments.memory.memory import Memory
 from hn_comments.poller import MAX_DISTANCE, Poller, PollFunction
 from hn_comments.simulator import Simulator
 
-from .support import MS, Clock, Ear, client, front_page, poll_once, thread
+from .support import MS, Clock, Ear, client, front_page, in_virtual_time, poll_once, thread
 
 
 HOUR = 3600.0
@@ -28,36 +27,7 @@ HOUR = 3600.0
 MAX_LINES = 10
 
 
-class HastySelector(selectors.DefaultSelector):
-    """A selector that does not wait, but lets the time until the next timer pass at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.skipped = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout:
-            self.skipped += timeout
-        return super().select(None if timeout is None else 0)
-
-
-class HastyLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock is ahead by the time that was not waited for."""
-
-    def __init__(self) -> None:
-        self._hasty = HastySelector()
-        super().__init__(self._hasty)
-
-    def time(self) -> float:
-        return super().time() + self._hasty.skipped
-
-
-def run_hasty(work: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=HastyLoop) as runner:
-        runner.run(work)
-
-
-async def hasty_poller(poll: PollFunction, settings: Settings, ear: Ear) -> None:
+async def run_poller(poll: PollFunction, settings: Settings, ear: Ear) -> None:
     """Run a poller that takes the loop's time for the time of day."""
     await Poller(poll, settings, Troubles(ear, asyncio.get_running_loop().time)).run()
 
@@ -110,7 +80,8 @@ FAILURES = [refuse, hang, break_down, ask_for_less, talk_nonsense]
         for period in (0.01, 5, 600)
     ],
 )
-def test_hour_without_the_api_is_a_few_lines(
+@in_virtual_time
+async def test_hour_without_the_api_is_a_few_lines(
     answer: Answer, period: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For any trouble, and any period."""
@@ -122,7 +93,7 @@ def test_hour_without_the_api_is_a_few_lines(
     reports: list[PollReport] = []
     ear = Ear()
 
-    run_hasty(an_hour(Settings(period=period, max_errors=0), reports, ear))
+    await an_hour(Settings(period=period, max_errors=0), reports, ear)
 
     lines = ear.sentences(logging.INFO)
     assert 1 < len(reports) < 200
@@ -133,7 +104,8 @@ def test_hour_without_the_api_is_a_few_lines(
 
 
 @pytest.mark.parametrize("failures", [1, 12])
-def test_recovery_is_said_with_its_length(failures: int) -> None:
+@in_virtual_time
+async def test_recovery_is_said_with_its_length(failures: int) -> None:
     """One line for the first failure, and one at the end with their number."""
 
     async def poll(number: int, _skipped: int) -> None:
@@ -141,14 +113,15 @@ def test_recovery_is_said_with_its_length(failures: int) -> None:
             raise PollFailed(f"failure {number}")
 
     settings, ear = Settings(period=5, max_errors=0, polls=failures + 2), Ear()
-    run_hasty(hasty_poller(poll, settings, ear))
+    await run_poller(poll, settings, ear)
 
     ends = {1: "1 failed poll in 5 seconds", 12: "12 failed polls in 8 minutes"}
     expected = f"The API answers again, after {ends[failures]}"
     assert ear.sentences() == ["Poll 1 failed: failure 1 (next poll in 5 seconds)", expected]
 
 
-def test_failing_polls_grow_apart_on_the_grid() -> None:
+@in_virtual_time
+async def test_failing_polls_grow_apart_on_the_grid() -> None:
     """Two soon, then at doubled distances up to a minute; after a success as usual."""
     starts: list[float] = []
 
@@ -157,22 +130,23 @@ def test_failing_polls_grow_apart_on_the_grid() -> None:
         if number <= 12:
             raise PollFailed("down")
 
-    run_hasty(Poller(poll, Settings(period=5, max_errors=0, polls=15)).run())
+    await Poller(poll, Settings(period=5, max_errors=0, polls=15)).run()
 
     apart = [later - start for start, later in pairwise(starts)]
     expected = [5, 5, 10, 20, 40, 60, 60, 60, 60, 60, 60, 60, 5, 5]
-    assert apart == pytest.approx(expected, abs=0.5)
-    assert max(apart) <= MAX_DISTANCE + 0.5
+    assert apart == pytest.approx(expected)
+    assert max(apart) == pytest.approx(MAX_DISTANCE)
 
 
-def test_chronic_skipping_is_one_trouble() -> None:
+@in_virtual_time
+async def test_chronic_skipping_is_one_trouble() -> None:
     """It is said when it begins, and when no tick was skipped for minutes."""
 
     async def poll(number: int, _skipped: int) -> None:
         await asyncio.sleep(13 if number < 100 else 1)
 
     ear = Ear()
-    run_hasty(hasty_poller(poll, Settings(period=5, polls=200), ear))
+    await run_poller(poll, Settings(period=5, polls=200), ear)
 
     first, last = ear.sentences()
     assert first == "Skipped a poll, 2 polls are still running (1 skipped so far)"
@@ -214,6 +188,7 @@ async def test_updates_are_missed_once() -> None:
     assert end == "What changed can be seen again, after 3 polls without"
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("place", ["comment", "post", "new"])
 async def test_broken_item_does_not_hold_up_each_poll(place: str) -> None:
     """It gets all tries in one poll, and a single short one in later polls."""

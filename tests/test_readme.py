@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shlex
-import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from hn_comments.output.formats import COMMENT_FIELDS, STORY_FIELDS
 from hn_comments.settings import OPTIONS
 from hn_comments.simulator import FAULTS
 
-from .support import COMMAND, REPORT
+from .support import REPORT, run
 
 
 PROJECT = Path(__file__).parent.parent
@@ -45,12 +45,22 @@ def blocks(language: str, page: str = README) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
 
 
-def run(*arguments: str) -> str:
+# The command, in whose demo nothing is written while a slow machine still walks.
+STANDING_STILL = """
+import sys
+from hn_comments import engine
+engine.DEMO_RATE = 0.0
+from hn_comments.__main__ import main
+sys.exit(main())
+"""
+
+
+async def printed(*arguments: str) -> str:
+    """Return what the command prints."""
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
-    environment.pop("HN_COMMENTS_API_URL", None)
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, check=False, env=environment
-    ).stdout
+    command = [sys.executable, "-c", STANDING_STILL]
+    _, stdout, _ = await run(*command, *arguments, env=environment)
+    return stdout
 
 
 def example(command: str) -> tuple[list[str], list[str]]:
@@ -62,20 +72,18 @@ def example(command: str) -> tuple[list[str], list[str]]:
     raise LookupError(command)
 
 
-def test_help_block_is_what_help_says() -> None:
+async def test_help_block_is_what_help_says() -> None:
     """The options, to the letter."""
-    assert blocks("text") == [run("--help")]
+    assert blocks("text") == [await printed("--help")]
 
 
-def test_help_of_the_report_is_what_it_says() -> None:
+async def test_help_of_the_report_is_what_it_says() -> None:
     """To the letter, as that of the program."""
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
 
-    made = subprocess.run(
-        [*REPORT, "--help"], capture_output=True, text=True, check=True, env=environment
-    )
+    _, stdout, _ = await run(*REPORT, "--help", env=environment)
 
-    assert blocks("text", PAGES["report.md"]) == [made.stdout]
+    assert blocks("text", PAGES["report.md"]) == [stdout]
 
 
 def test_settings_are_listed() -> None:
@@ -100,31 +108,32 @@ def test_exit_codes_are_listed() -> None:
     assert listed == {*EXIT_CODES.values(), EXIT_ERRORS, EXIT_USAGE, 129, 130, 143}
 
 
-def test_lines_of_the_demo_are_real() -> None:
-    """The demo begins alike each time; what grows later depends on the clock."""
+async def test_lines_of_the_demo_are_real() -> None:
+    """The demo begins alike each time."""
     arguments, shown = example("--demo --period 5 --limit 5 --polls 2")
     arguments[arguments.index("2")] = "1"
 
-    lines = run(*arguments).splitlines()
+    lines = (await printed(*arguments)).splitlines()
 
     assert [line[11:] for line in lines] == [line[11:] for line in shown if "comments (1)" in line]
 
 
-def test_partial_lines_are_real() -> None:
+async def test_partial_lines_are_real() -> None:
     """Chance decides which comments the budget reaches, but not the sentence."""
     arguments, shown = example("--demo --once --limit 2 --max-fetches")
 
     def sentences(lines: list[str]) -> list[str]:
         return [re.sub(r"\d+", "N", line[11:]) for line in lines]
 
-    assert sentences(run(*arguments).splitlines()) == sentences(shown)
+    assert sentences((await printed(*arguments)).splitlines()) == sentences(shown)
 
 
-def test_json_lines_are_real() -> None:
+async def test_json_lines_are_real() -> None:
     """All fields in their order, and the values that are not times."""
     arguments, shown = example("--demo --once --limit 1 --format json")
 
-    for line, told in zip(run(*arguments).splitlines(), shown, strict=True):
+    lines = (await printed(*arguments)).splitlines()
+    for line, told in zip(lines, shown, strict=True):
         now, then = json.loads(line), json.loads(told)
         assert list(now) == list(then)
         for name in ("type", "id", "title", "comments", "live", "status", "fetches", "errors"):

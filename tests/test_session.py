@@ -1,5 +1,7 @@
 """One GET: each way to fail has one sentence."""
 
+import asyncio
+import gzip
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -10,10 +12,12 @@ from typing import Any
 import aiohttp
 import pytest
 import trustme
+import yarl
 from aiohttp import web
 from aioresponses import aioresponses
 
 from hn_comments import (
+    BodyCompressed,
     BodyTooLarge,
     CertificateInvalid,
     ConnectionFailed,
@@ -23,9 +27,10 @@ from hn_comments import (
     Settings,
     URLFetcher,
 )
-from hn_comments.api.session import MAX_BODY, retry_after
+from hn_comments.api.session import MAX_BODY, redirect_target, retry_after
 
-from .support import URL, MockedResponse, answer, client, mocked_fetcher, thread
+from . import wire
+from .support import URL, MockedResponse, answer, asking, client, mocked_fetcher, thread
 
 
 async def test_requests_say_who_we_are_and_want_plain_json() -> None:
@@ -80,7 +85,7 @@ async def test_broken_connections_become_one_error(mocked: aioresponses, error: 
 async def test_refused_connection_is_told_plainly() -> None:
     """The error has the address, and the system's reason."""
     async with Session(Settings(api_url="http://127.0.0.1:1/v0", retries=0)) as session:
-        with pytest.raises(ConnectionFailed, match=r"cannot connect to 127\.0\.0\.1:1: \w+"):
+        with pytest.raises(ConnectionFailed, match=r"cannot connect to 127\.0\.0\.1:1: [\w ]+$"):
             await URLFetcher(session).fetch("x.json")
 
 
@@ -147,10 +152,23 @@ async def test_large_body_is_refused(chunked: bool) -> None:  # noqa: FBT001
 
 
 @pytest.mark.parametrize(
-    "location", ["http://evil.example/v0/x.json", "ftp://127.0.0.1/x", "http://[bad", "x.json"]
+    "location",
+    [
+        "http://evil.example/v0/x.json",
+        "//evil.example/v0/x.json",
+        "https://evil.example/v0/x.json",
+        # A port belongs to who listens there.
+        "http://127.0.0.1:10/v0/x.json",
+        "http://127.0.0.1/v0/x.json",
+        "http://localhost:9/v0/x.json",
+        "ftp://127.0.0.1:9/x",
+        "http://[bad",
+        "mailto:x",
+        "x.json",
+    ],
 )
 async def test_other_redirects_are_refused(mocked: aioresponses, location: str) -> None:
-    """Another host, another protocol, nonsense, and a loop."""
+    """To another host, port or protocol, to nowhere, and in a circle."""
     mocked.get(
         f"{URL}/x.json",
         status=302,
@@ -163,7 +181,72 @@ async def test_other_redirects_are_refused(mocked: aioresponses, location: str) 
         with pytest.raises(RedirectRefused):
             await fetcher.fetch("x.json")
 
-    assert fetcher.fetch_counter <= 3
+    assert fetcher.fetch_counter == 1
+
+
+async def test_redirect_from_tls_to_plain_text_is_refused() -> None:
+    """Nobody on the way is to read along."""
+    url = yarl.URL("https://hn.example/v0/x.json")
+
+    with pytest.raises(RedirectRefused, match="to another server"):
+        redirect_target("x.json", url, "http://hn.example/v0/x.json")
+    assert redirect_target("x.json", url, "/v1/x.json") == url.with_path("/v1/x.json")
+
+
+async def test_redirect_to_tls_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the same host, where TLS has a port of its own."""
+    secure = wire.serve(wire.say(wire.http(b"7")), wire.certificate(wire.trust(monkeypatch)))
+    async with secure as target:
+        there = b"Location: https://127.0.0.1:%d/v0/x.json" % target.port
+        async with asking(wire.say(wire.http(b"", there, status=b"301 Moved"))) as (_, fetcher):
+            assert await fetcher.fetch("x.json") == 7
+
+    assert fetcher.fetch_counter == 2
+
+
+async def test_credentials_of_a_redirect_are_not_used() -> None:
+    """It may lead back to the server, but nobody has given us a user or a password."""
+    ports: list[int] = []
+
+    async def answer(path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        there = b"Location: http://user:hunter2@127.0.0.1:%d/v1/x.json" % ports[0]
+        moved = path.startswith("/v1")
+        said = wire.http(b"7") if moved else wire.http(b"", there, status=b"302 Found")
+        return await wire.say(said)(path, reader, writer)
+
+    async with asking(answer) as (server, fetcher):
+        ports.append(server.port)
+        assert await fetcher.fetch("x.json") == 7
+
+    assert len(server.heads) == 2
+    assert b"Authorization" not in b"".join(server.heads)
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"br", b"GZIP"])
+async def test_compressed_answer_is_told_and_not_asked_for_again(coding: bytes) -> None:
+    """A server that compresses although nobody asked would do it again."""
+    answer = wire.http(gzip.compress(b"7"), b"Content-Encoding: " + coding)
+    async with asking(wire.say(answer)) as (server, fetcher):
+        with pytest.raises(BodyCompressed, match=rf"compressed \({coding.decode()}\), which"):
+            await fetcher.fetch("x.json")
+
+    assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize("coding", [b"identity", b"Identity", b""])
+async def test_answer_that_is_not_compressed_may_say_so(coding: bytes) -> None:
+    """In the word that we use, or with none."""
+    answer = wire.http(b"7", b"Content-Encoding: " + coding)
+    async with asking(wire.say(answer)) as (_, fetcher):
+        assert await fetcher.fetch("x.json") == 7
+
+
+async def test_announced_large_body_is_not_waited_for() -> None:
+    """Its length says it all."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1)
+    async with asking(wire.say(answer)) as (_, fetcher):
+        with pytest.raises(BodyTooLarge):
+            await fetcher.fetch("x.json")
 
 
 async def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ import json
 import re
 import shlex
 import signal
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -22,7 +21,7 @@ from hn_comments.simulator.forest import is_live
 from hn_comments.simulator.limit import STATUSES
 from hn_comments.simulator.paths import answer, list_stories
 
-from .support import DEADLINE, MS, Clock, eventually, front_page, thread
+from .support import DEADLINE, MS, Clock, eventually, front_page, outcome, run, started, thread
 
 
 SIMULATOR = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments.simulator.command"]
@@ -715,23 +714,18 @@ async def test_command_serves_until_it_is_stopped() -> None:
         "--port 0 --stories 3 --rate 600 --lag 1 --flap --updates 0 --latency 0.01"
         " --fault slow=0.01 --allow 1/1000 --refuse-with 503 --retry-after absurd"
     )
-    process = await asyncio.create_subprocess_exec(
-        *SIMULATOR, *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout
-    async with asyncio.timeout(DEADLINE):
+    async with started(*SIMULATOR, *options) as process, asyncio.timeout(DEADLINE):
+        assert process.stdout
         line = (await process.stdout.readline()).decode()
         assert line.startswith("Serving http://127.0.0.1:")
         url = line.split()[1]
         assert [(await get(f"{url}/maxitem.json"))[0] for _ in range(3)] == [200, 503, 503]
-        taken = await asyncio.create_subprocess_exec(
-            *SIMULATOR, "--port", url.split(":")[2].split("/")[0], stderr=subprocess.PIPE
-        )
-        _, refusal = await taken.communicate()
+        port = url.split(":")[2].split("/")[0]
+        taken, _, refusal = await run(*SIMULATOR, "--port", port)
         process.send_signal(signal.SIGTERM)
-        _, stderr = await process.communicate()
+        code, _, stderr = await outcome(process)
 
-    assert (taken.returncode, process.returncode) == (2, 0)
-    assert refusal.startswith(b"hn-comments-simulator: error: cannot serve on 127.0.0.1 port ")
-    assert refusal.count(b"\n") == 1
-    assert stderr == b"Served 3 requests, 2 of them refused\n"
+    assert (taken, code) == (2, 0)
+    assert refusal.startswith("hn-comments-simulator: error: cannot serve on 127.0.0.1 port ")
+    assert refusal.count("\n") == 1
+    assert stderr == "Served 3 requests, 2 of them refused\n"

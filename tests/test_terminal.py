@@ -1,7 +1,6 @@
 """The abilities of a terminal, and the lines painted for it."""
 
 import os
-import termios
 
 import pytest
 from rich.cells import cell_len
@@ -75,6 +74,8 @@ def test_an_old_encoding_gets_what_it_knows() -> None:
 def test_size_is_that_of_the_moment() -> None:
     """A window can be resized; a terminal without a size gets the usual one."""
     with pseudo_terminal(columns=132, lines=43) as (_, program):
+        import termios  # there is no Windows here
+
         sized = terminal(program)
         assert sized.size() == (132, 43)
 

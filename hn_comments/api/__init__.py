@@ -1,8 +1,7 @@
 """
 The API over HTTP: one GET to JSON, counted, retried and paced.
 
-`session` is the only module that knows aiohttp's client. Others import from here, and not from
-the modules inside.
+Nobody else knows aiohttp's client. Others import from here, and not from the modules inside.
 """
 
 from .fetcher import URLFetcher

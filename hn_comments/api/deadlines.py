@@ -6,6 +6,7 @@ sent. A timer for each request would be a tenth of what a fetch costs.
 """
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -24,12 +25,14 @@ class Deadlines:
         self.running: dict[Deadline, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self) -> "Deadline":
+    def start(self, on_expiry: Callable[[], object] = lambda: None) -> "Deadline":
         """
         Return a limit for the current task, which starts now.
+
+        *on_expiry* is called when the time is over, before the block is cancelled.
         """
         loop = asyncio.get_running_loop()
-        deadline = Deadline(self, loop.time() + self.seconds)
+        deadline = Deadline(self, loop.time() + self.seconds, on_expiry)
         if self._timer is None:
             self._timer = loop.call_at(deadline.at, self._on_time)
         return deadline
@@ -60,11 +63,12 @@ class Deadline:
     The time limit of one block in one task.
     """
 
-    __slots__ = ("_cancelling", "_expired", "_owner", "_task", "at")
+    __slots__ = ("_cancelling", "_expired", "_on_expiry", "_owner", "_task", "at")
 
-    def __init__(self, owner: Deadlines, at: float) -> None:
+    def __init__(self, owner: Deadlines, at: float, on_expiry: Callable[[], object]) -> None:
         self.at = at
         self._owner = owner
+        self._on_expiry = on_expiry
         self._expired = False
 
     def __enter__(self) -> Self:
@@ -94,4 +98,5 @@ class Deadline:
         """
         del self._owner.running[self]
         self._expired = True
+        self._on_expiry()
         self._task.cancel()

@@ -12,14 +12,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import async_timeout
 from yarl import URL
 
 from ..errors import (
     BadStatus,
     FetchError,
     FetchLimitExceeded,
-    FetchTimeout,
     NotJSON,
     RateLimited,
     RedirectRefused,
@@ -44,10 +42,6 @@ MAX_REFUSED = 60.0
 # Refusals of one request while others are answered. The pacer keeps them to one in twenty,
 # so that many in a row have to do with this item alone.
 MAX_REFUSALS = 20
-
-# An item that failed in an earlier poll gets this share of the fetch timeout, once: while it
-# is broken, it must not hold up each poll as long as it did the first.
-PATIENCE = 1 / 4
 
 # Redirects followed for one fetch: one to a canonical address, and one to spare.
 MAX_REDIRECTS = 2
@@ -142,7 +136,7 @@ class URLFetcher:
             self._check_budget()
             self.fetch_counter += 1
             sent = True
-            answer = await (self._get_soon if failed else self.session.get)(path, url)
+            answer = await (self.session.get_soon if failed else self.session.get)(path, url)
             pacer.accept()
         except BadStatus as exc:
             if not exc.is_overload:
@@ -157,17 +151,6 @@ class URLFetcher:
         finally:
             pacer.leave(sent=sent)
         return answer
-
-    async def _get_soon(self, path: str, url: URL) -> bytes | URL:
-        """
-        Return what `Session.get` does, within a share of its time.
-        """
-        seconds = self.session.settings.fetch_timeout * PATIENCE
-        try:
-            async with async_timeout.timeout(seconds):
-                return await self.session.get(path, url)
-        except TimeoutError as exc:
-            raise FetchTimeout(path, seconds) from exc
 
     def _check_budget(self) -> None:
         if self.max_fetches is not None and self.fetch_counter >= self.max_fetches:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 
+from ..models import Traffic
 from .pace import Pace
 
 
@@ -129,6 +130,12 @@ class Pacer:
         self._broke.append(True)
         if self.pace.ceiling is not None or sum(self._broke) >= MANY:
             self.refuse(sent_at, None)
+
+    def traffic(self) -> Traffic:
+        """
+        Return what there is to see of it now.
+        """
+        return Traffic(in_flight=self.in_flight, rate=self.pace.rate(read_clock()))
 
     def close(self) -> None:
         """

@@ -1,11 +1,11 @@
 """
 The connections to one API: one GET, and every way in which it can fail.
 
-Only this module knows aiohttp's client, and aiohttp's errors end here. `fetcher` counts
-requests, and decides which are tried again.
+Only this module, `connections`, `names` and `reasons` know aiohttp's client; its errors end here.
+`fetcher` counts requests, and decides which are tried again.
 """
 
-import os
+import asyncio
 import time
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -17,29 +17,36 @@ from yarl import URL
 from .. import __version__
 from ..errors import (
     BadStatus,
+    BodyCompressed,
     BodyTooLarge,
     CertificateInvalid,
     ConnectionFailed,
+    FetchError,
     FetchTimeout,
     ProxyFailed,
     RedirectRefused,
 )
 from ..settings import Settings
 from .addresses import proxy_for
+from .connections import Attempt, Connector, begin_attempt, break_off
 from .deadlines import Deadlines
 from .pacer import Pacer
+from .reasons import describe, guess
 
 
 # Bytes of a body at most. The largest real ones, a story of some 5,000 direct
 # replies or a list of 500 ids, have well under 100 kB.
 MAX_BODY = 8 << 20
 
+# The Content-Encoding of a body that is not compressed (RFC 9110, section 12.5.3).
+PLAIN = "identity"
+
 # Statuses of redirects: the answer is at their Location.
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-# Seconds an idle connection is kept: polls at a period up to this find open connections.
-# Servers that close earlier cost a retry.
-KEEP_ALIVE = 75.0
+# An item that failed in an earlier poll gets this share of the fetch timeout, once: while it
+# is broken, it must not hold up each poll as long as it did the first.
+PATIENCE = 1 / 4
 
 
 class Session:
@@ -51,24 +58,26 @@ class Session:
         self.settings = settings or Settings()
         self.pacer = Pacer(self.settings.connections)
         self._deadlines = Deadlines(self.settings.fetch_timeout)
+        self._short_deadlines = Deadlines(self.settings.fetch_timeout * PATIENCE)
         self._http: aiohttp.ClientSession | None = None
+        self._connector: Connector | None = None
         self._proxy: URL | None = None
-        # Whether the server has ever answered: if not, the address may be wrong.
-        self._answered = False
+        # When an answer last began, by the loop's clock. None while there was none: then the
+        # address may be wrong.
+        self._heard_at: float | None = None
 
     async def __aenter__(self) -> Self:
         self._proxy = proxy_for(self.settings.api_url)
+        self._connector = Connector()
         self._http = aiohttp.ClientSession(
-            # No limit of aiohttp's: waiting for a free connection would count as waiting for
-            # an answer. The pacer's limit comes before the timeout starts.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
+            connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             # Without compression, a body is as large as its Content-Length.
             headers={
                 "User-Agent": f"hn-comments/{__version__}",
                 "Accept": "application/json",
-                "Accept-Encoding": "identity",
+                "Accept-Encoding": PLAIN,
             },
             auto_decompress=False,
             proxy=self._proxy,
@@ -79,6 +88,7 @@ class Session:
     async def __aexit__(self, *_: object) -> None:
         self.pacer.close()
         self._deadlines.close()
+        self._short_deadlines.close()
         http, self._http = self._http, None
         if http is not None:
             await http.close()
@@ -90,36 +100,30 @@ class Session:
         Raises:
             FetchError: whatever went wrong, in one sentence.
         """
+        return await self._get(path, url, self._deadlines)
+
+    async def get_soon(self, path: str, url: URL) -> bytes | URL:
+        """
+        Return what `get` does, within a share of its time.
+        """
+        return await self._get(path, url, self._short_deadlines)
+
+    async def _get(self, path: str, url: URL, deadlines: Deadlines) -> bytes | URL:
+        attempt = begin_attempt()
+        deadline = deadlines.start(attempt.note_phase)
         try:
-            with self._deadlines.start():
-                return await self._send(path, url)
-        except TimeoutError as exc:
-            # A server without TLS may wait for the rest of what it takes for a line.
-            tls = url.scheme == "https" and not self._answered
-            timeout = self.settings.fetch_timeout
-            raise FetchTimeout(path, timeout, ", nor ever (is it https?)" if tls else "") from exc
-        except aiohttp.ClientConnectorCertificateError as exc:
-            raise CertificateInvalid(path, str(exc.certificate_error)) from exc
-        except aiohttp.ClientHttpProxyError as exc:
-            raise ProxyFailed(path, self._proxy_name, exc.status) from exc
+            with deadline:
+                return await self._send(path, url, attempt)
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise ConnectionFailed(path, describe(exc) + self._hint(exc, url)) from exc
+            self._judge_connections(attempt, deadline.at - deadlines.seconds)
+            raise self._translate(exc, path, url, attempt, deadlines.seconds) from exc
+        finally:
+            break_off(attempt.transport)
 
-    def _hint(self, exc: Exception, url: URL) -> str:
-        """
-        Return a guess at why an address has never answered, or "".
-        """
-        # A server that speaks only TLS hangs up when it reads plain HTTP.
-        hung_up = isinstance(exc, aiohttp.ClientConnectionError)
-        if self._answered or url.scheme == "https" or not hung_up:
-            return ""
-        if isinstance(exc, aiohttp.ClientConnectorError):
-            return ""  # the server was not even reached
-        return " (is it an https:// address?)"
-
-    async def _send(self, path: str, url: URL) -> bytes | URL:
+    async def _send(self, path: str, url: URL, attempt: Attempt) -> bytes | URL:
         async with self._opened.get(url, allow_redirects=False) as response:
-            self._answered = True
+            attempt.answered = True
+            self._heard_at = asyncio.get_running_loop().time()
             if response.status == 200:
                 return await read_body(path, response)
             location = response.headers.get("Location")
@@ -128,6 +132,36 @@ class Session:
             if response.status == 407:
                 raise ProxyFailed(path, self._proxy_name, response.status)
             raise BadStatus(path, response.status, retry_after(response.headers.get("Retry-After")))
+
+    def _judge_connections(self, attempt: Attempt, sent_at: float) -> None:
+        """
+        Give up all kept connections if that of a failed *attempt* proved dead.
+
+        The network may have forgotten it while this machine slept, and then forgot the others,
+        too. If other requests were answered in the second half of its time, the network works.
+        """
+        if self._connector is None or not attempt.is_kept_and_silent:
+            return
+        now = asyncio.get_running_loop().time()
+        if self._heard_at is None or self._heard_at < (sent_at + now) / 2:
+            self._connector.give_up()
+
+    def _translate(
+        self, exc: Exception, path: str, url: URL, attempt: Attempt, seconds: float
+    ) -> FetchError:
+        """
+        Return an error of ours for one of aiohttp's or the system's.
+        """
+        # A proxy's silence says nothing about the address behind it.
+        hint = "" if self._proxy or self._heard_at is not None else guess(exc, url, attempt.reached)
+        if isinstance(exc, TimeoutError) and attempt.reached is not None:
+            proxy = f" (proxy {self._proxy_name})" if self._proxy else ""
+            return FetchTimeout(path, seconds, attempt.reached.value + proxy + hint)
+        if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+            return CertificateInvalid(path, str(exc.certificate_error))
+        if isinstance(exc, aiohttp.ClientHttpProxyError):
+            return ProxyFailed(path, self._proxy_name, exc.status)
+        return ConnectionFailed(path, describe(exc) + hint)
 
     @property
     def _opened(self) -> aiohttp.ClientSession:
@@ -162,32 +196,38 @@ async def send_once(
 
 async def read_body(path: str, response: aiohttp.ClientResponse) -> bytes:
     """
-    Return the body of *response*, unless it is larger than `MAX_BODY`.
+    Return the body of *response*, unless it is compressed, or larger than `MAX_BODY`.
     """
+    coding = response.headers.get("Content-Encoding") or PLAIN
+    if coding.lower() != PLAIN:
+        raise BodyCompressed(path, coding)
     length = response.content_length
-    if length is not None and length <= MAX_BODY:
+    if length is not None:
+        if length > MAX_BODY:
+            raise BodyTooLarge(path, MAX_BODY)
         return await response.read()
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if max(length or 0, len(body)) > MAX_BODY:
+        if len(body) > MAX_BODY:
             raise BodyTooLarge(path, MAX_BODY)
     return bytes(body)
 
 
 def redirect_target(path: str, url: URL, location: str) -> URL:
     """
-    Return where a redirect leads, unless that is another host or gives up TLS.
+    Return where a redirect leads, unless that is another server or gives up TLS.
     """
     try:
-        target = url.join(URL(location))
-        same_host = target.host == url.host
+        # Without a user and a password: they would be the server's, not the user's.
+        target = url.join(URL(location)).with_user(None)
+        same_server = target.origin() == url.origin()
     except ValueError as exc:
         raise RedirectRefused(path, location, "to nowhere") from exc
-    if not same_host:
-        raise RedirectRefused(path, location, "to another host")
-    if target.scheme not in {url.scheme, "https"}:
-        raise RedirectRefused(path, location, "to another protocol")
+    # Servers for both protocols have a port for each.
+    to_tls = (url.scheme, target.scheme) == ("http", "https") and target.host == url.host
+    if not same_server and not to_tls:
+        raise RedirectRefused(path, location, "to another server")
     return target
 
 
@@ -216,22 +256,3 @@ def seconds_until(value: str) -> float | None:
         return max(date.timestamp() - time.time(), 0.0)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
-
-
-def describe(exc: BaseException) -> str:
-    """
-    Return a sentence for an error of aiohttp or the system; some have none of their own.
-    """
-    if isinstance(exc, aiohttp.ClientSSLError):
-        if "WRONG_VERSION_NUMBER" in str(exc.os_error):
-            return f"{exc.host}:{exc.port} does not speak TLS (is it an http:// address?)"
-        return f"no TLS connection to {exc.host}:{exc.port}: {exc.os_error}"
-    if isinstance(exc, aiohttp.ClientConnectorError) and exc.errno:
-        proxy = "the proxy " if isinstance(exc, aiohttp.ClientProxyConnectionError) else ""
-        # asyncio replaces the system's sentence by addresses; the resolver has no errno.
-        reason = os.strerror(exc.errno) if exc.errno > 0 else exc.strerror
-        return f"cannot connect to {proxy}{exc.host}:{exc.port}: {reason}"
-    if isinstance(exc, aiohttp.ClientResponseError):
-        # str(exc) would show the whole address, perhaps with a password.
-        return f"the answer is not HTTP: {exc.message}"
-    return str(exc) or type(exc).__name__

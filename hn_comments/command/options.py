@@ -26,6 +26,7 @@ from ..settings import (
     check_together,
 )
 from .arguments import FileProblem, expand_files, post, suggest
+from .environment import find_problem
 
 
 # Where the API is, if --api-url does not say.
@@ -277,8 +278,10 @@ def check_limit(parser: Parser, given: dict[str, Any]) -> None:
 
 def check_surroundings(parser: Parser, settings: Settings) -> None:
     """
-    Refuse what the terminal or the file system does not allow.
+    Refuse what the terminal, the file system or the environment does not allow.
     """
+    if problem := find_problem():
+        parser.error(problem)
     if settings.notify_test and not settings.has_receivers:
         parser.error("argument --notify-test: needs --notify or --notify-command")
     if settings.live and not (sys.stdout and sys.stdout.isatty()):
@@ -288,6 +291,17 @@ def check_surroundings(parser: Parser, settings: Settings) -> None:
     if settings.history and is_part_of(settings.output or STDOUT, settings.history):
         name = "argument --output" if settings.output else "standard output"
         parser.error(f"{name}: is a file that --history writes")
+    if settings.metrics_file:
+        refuse_to_replace(parser, settings, settings.metrics_file)
+
+
+def refuse_to_replace(parser: Parser, settings: Settings, file: str) -> None:
+    """
+    Refuse to write metrics to a *file* that has something else.
+    """
+    for name, other in (("--history", settings.history), ("--output", settings.output)):
+        if other and is_part_of(file, other):
+            parser.error(f"argument --metrics-file: is a file that {name} writes")
 
 
 def is_part_of(file: str | int, database: str) -> bool:

@@ -4,18 +4,29 @@ Do what the command line asks for: run the engine, print, answer signals, map en
 What is slow to import is imported where it is used, so that --help and --version are not.
 """
 
+import contextlib
 import functools
 import gc
 import logging
 import sys
 from collections.abc import AsyncIterable, Callable
 
-from ..errors import BadProxy, BadReceiver, HistoryError, ScreenFailed, TooManyErrors
+from ..errors import (
+    BadProxy,
+    BadReceiver,
+    CannotServe,
+    HistoryError,
+    ScreenFailed,
+    TooManyErrors,
+)
+from ..events import Event
 from ..models import PollReport
 from ..output.printer import CannotWriteError, Printer
+from ..output.stamps import is_service
 from ..output.writer import Writer
 from ..settings import Settings
-from .signals import Stopper
+from .environment import drop_nonsense
+from .signals import Stopper, has_terminal
 
 
 # A type checker takes this for typing.TYPE_CHECKING.
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from ..engine import Control
+    from ..service import Service
 
 logger = logging.getLogger("hn_comments")
 
@@ -52,6 +64,7 @@ def run(settings: Settings) -> int:
     """
     if settings.notify_test:
         return try_notices(settings)
+    drop_nonsense()
     stopper = Stopper()
     printer = Printer(settings, stop=stopper.stop)
     try:
@@ -95,6 +108,24 @@ def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
     """
     Poll and print until it is over, and return an exit code, unless the reports decide.
     """
+    try:
+        watch_and_print(settings, printer, stopper)
+    except TooManyErrors as exc:
+        logger.error("Stopped by --max-errors %d: %s", len(exc.messages), exc)
+        logger.error("Error detected, quitting")
+        return EXIT_ERRORS
+    except (BadProxy, BadReceiver, CannotServe, HistoryError, ScreenFailed) as exc:
+        logger.error("%s", exc)
+        return EXIT_USAGE
+    if settings.demo:
+        logger.info("%s", AFTER_THE_DEMO)
+    return EXIT_DONE
+
+
+def watch_and_print(settings: Settings, printer: Printer, stopper: Stopper) -> None:
+    """
+    Run the event loop of the polls.
+    """
     import asyncio
 
     # Not in a coroutine: importing aiohttp would block its loop for a tenth of a second.
@@ -104,29 +135,44 @@ def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
         while not printer.writer.wait(0) and not stopper.out_of_patience:  # noqa: ASYNC110
             await asyncio.sleep(LOOK)
 
+    def tell(event: Event) -> None:
+        printer.tell(event)
+        if service is not None:
+            service.tell(event)
+
     control = Control(told=printer.told, drain=settle)
+    service = make_service(settings, control, printer)
+    if is_service(settings) and not has_terminal():
+        stopper.on_hangup = printer.reopen
     # The collector would walk thousands of pending tasks again and again, a fifth of the
     # time of a cold walk. What is imported by now stays anyway.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    reports = watch(settings, control=control, on_event=printer.tell)
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(publish(reports, control, printer, stopper))
-    except TooManyErrors as exc:
-        logger.error("Stopped by --max-errors %d: %s", len(exc.messages), exc)
-        logger.error("Error detected, quitting")
-        return EXIT_ERRORS
-    except (BadProxy, BadReceiver, HistoryError, ScreenFailed) as exc:
-        logger.error("%s", exc)
-        return EXIT_USAGE
-    if settings.demo:
-        logger.info("%s", AFTER_THE_DEMO)
-    return EXIT_DONE
+    reports = watch(settings, control=control, on_event=tell)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(publish(reports, control, printer, stopper, service))
+
+
+def make_service(settings: Settings, control: "Control", printer: Printer) -> "Service | None":
+    """
+    Return what shows reports elsewhere, if the settings or systemd ask for that.
+
+    Raises:
+        CannotServe: if that cannot be done.
+    """
+    if settings.metrics_file is None and not is_service(settings):
+        return None
+    from ..service import Service
+
+    return Service(settings, control, printer.tell)
 
 
 async def publish(
-    reports: AsyncIterable[PollReport], control: "Control", printer: Printer, stopper: Stopper
+    reports: AsyncIterable[PollReport],
+    control: "Control",
+    printer: Printer,
+    stopper: Stopper,
+    service: "Service | None",
 ) -> None:
     """
     Print each report as it comes, until there are no more.
@@ -138,9 +184,15 @@ async def publish(
     display = printer.display
     stopper.on_leaving = display.restore
     try:
-        async with display.open(stop=stopper.stop, look=control.progress):
+        # The port before the live table, which hides what is said.
+        async with (
+            service or contextlib.nullcontext(),
+            display.open(stop=stopper.stop, look=control.progress),
+        ):
             async for report in reports:
                 printer.publish(report)
+                if service is not None:
+                    service.publish(report)
                 # Until this report is taken, polls wait. Looking again and again is simplest,
                 # since the thread that makes room knows nothing of loops.
                 while printer.writer.backlog > ROOM and not stopper.stopped:  # noqa: ASYNC110

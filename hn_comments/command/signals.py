@@ -34,6 +34,17 @@ def catch_signals(handle: Callable[[int, FrameType | None], object]) -> None:
             signal.signal(signum, handle)
 
 
+def has_terminal() -> bool:
+    """
+    Return whether the program was started in a terminal, which sends SIGHUP when it closes.
+    """
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | getattr(os, "O_NOCTTY", 0)))
+    except OSError:
+        return False
+    return True
+
+
 def leave_at_once(signum: int, _frame: FrameType | None) -> None:
     """
     End the program as the signal wants it, and clean up nothing.
@@ -54,8 +65,9 @@ class Stopper:
         self._signal: int | None = None
         self._signalled_at = 0.0
         self._stop_polling: Callable[[], object] | None = None
-        # Called before the program leaves at once.
+        # Called before the program leaves at once, and for a SIGHUP that ends nothing.
         self.on_leaving: Callable[[], object] = lambda: None
+        self.on_hangup: Callable[[], object] | None = None
 
     def connect(self, stop_polling: Callable[[], object]) -> None:
         """
@@ -90,12 +102,15 @@ class Stopper:
         return self._signal is not None and time.monotonic() > self._signalled_at + GRACE
 
     def _handle_signal(self, signum: int, frame: FrameType | None) -> None:
-        if self._signal is None:
+        hung_up = signum == getattr(signal, "SIGHUP", None)
+        if hung_up and self.on_hangup is not None:
+            self.on_hangup()
+        elif self._signal is None:
             self._signal = signum
             self._signalled_at = time.monotonic()
             self.stop()
         # A terminal that closes sends SIGHUP, and so do the shell in it and systemd after
         # SIGTERM: that is one wish, not impatience.
-        elif signum != getattr(signal, "SIGHUP", None):
+        elif not hung_up:
             self.on_leaving()
             leave_at_once(signum, frame)

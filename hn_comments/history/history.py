@@ -46,7 +46,7 @@ class History:
 
     *told* returns the number of the last poll whose lines have reached their reader; by default
     all do. *thresholds* are those of this run, *audiences* ("reader", "receivers") who is to be
-    told of new comments.
+    told of new comments. What is older than *keep* seconds is removed.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class History:
         told: Callable[[], int] = lambda: sys.maxsize,
         thresholds: Sequence[str] = (),
         audiences: Sequence[str] = ("reader",),
+        keep: float | None = None,
     ) -> None:
         self.path = path
         self.api_url = api_url
@@ -65,6 +66,7 @@ class History:
         self.told = told
         self.thresholds = thresholds
         self.audiences = audiences
+        self.keep = keep
         self._store: Store | None = None
         self._memory: Memory | None = None
         # What is not in the file, how much was given up, and what may not be told yet.
@@ -244,7 +246,12 @@ class History:
         recalled = self._memory is not None
         self._store = await self._call(
             lambda: Store(
-                self.path, self.api_url, tell, is_recalled=recalled, audiences=self.audiences
+                self.path,
+                self.api_url,
+                tell,
+                is_recalled=recalled,
+                audiences=self.audiences,
+                keep=self.keep,
             )
         )
 

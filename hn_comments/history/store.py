@@ -19,6 +19,7 @@ from ..events import AlreadyAbove, MemoryDropped, Tell
 from ..memory import Crossings, Discussion, Memory
 from ..models import Crossing, Notice, PollReport, utc_time
 from .database import CHOOSE_ANOTHER, DATABASE_ERRORS, explain, identify, is_damage, open_database
+from .keeping import PAUSE, find_end, remove_old
 from .loading import (
     ContradictionError,
     find_followed,
@@ -77,10 +78,14 @@ class Store:
         *,
         is_recalled: bool = False,
         audiences: Sequence[str] = ("reader",),
+        keep: float | None = None,
     ) -> None:
         self.path = path
         self.api_url = api_url
         self.tell = tell
+        # Seconds after which what was last seen is removed, and when there may be such again.
+        self.keep = keep
+        self._remove_at = 0.0
         self.connection = open_database(path)
         self.archive = Archive(self.connection)
         self.identity = identify(path)
@@ -177,12 +182,20 @@ class Store:
                 self.archive.save(memory, utc_time(reports[-1].started))
                 self._save_crossings(memory.crossings)
                 self._forget_untold(reports, memory)
+            if self.keep is not None and reports and time.monotonic() >= self._remove_at:
+                self._remove_old(reports[-1].started, self.keep, memory)
             self._save_world()
         self.archive.committed()
         if memory is not None:
             memory.crossings.rearmed.clear()
             memory.crossings.silent.clear()
         return known
+
+    def _remove_old(self, now: datetime, keep: float, memory: Memory | None) -> None:
+        remembered = memory.discussions if memory is not None else ()
+        before = find_end(self.connection, now, keep)
+        if not remove_old(self.connection, before, besides=remembered):
+            self._remove_at = time.monotonic() + PAUSE
 
     def _save_crossings(self, crossings: Crossings) -> None:
         """

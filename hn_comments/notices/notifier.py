@@ -10,7 +10,7 @@ import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from ..events import Troubles
+from ..events import NoticeTaken, Troubles
 from ..models import Notice
 from .background import Background
 from .receivers import Receiver
@@ -122,6 +122,7 @@ class Outbox:
             self.troubles.note("receiver", str(exc), subject=self.receiver.name)
             return False
         self.troubles.end("receiver", self.receiver.name)
+        self.troubles.tell(NoticeTaken(receiver=self.receiver.name))
         return True
 
     async def _wait(self, seconds: float) -> bool:

@@ -36,11 +36,17 @@ class AppendedFile:
         Append *data*, or the first part of it, to what is at the path now; return how much.
         """
         if self._is_gone():
-            self._file.close()
-            self._file = self._open()
+            self.reopen()
         written = self._file.write(data)
         self._size = self._file.tell() if self._file.seekable() else 0
         return written
+
+    def reopen(self) -> None:
+        """
+        Close the file, and open what is at the path now.
+        """
+        self._file.close()
+        self._file = self._open()
 
     def fileno(self) -> int:
         return self._file.fileno()

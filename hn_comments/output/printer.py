@@ -15,8 +15,9 @@ from ..models import INTERRUPTED, Notice, PollReport
 from ..settings import Settings
 from .appended import AppendedFile
 from .display import Display
-from .formats import cut, format_cost, format_header, format_report
+from .formats import format_cost, format_header, format_report
 from .sentences import say
+from .stamps import choose_formatter
 from .writer import Stream, Writer, stream_to
 
 
@@ -24,9 +25,6 @@ logger = logging.getLogger("hn_comments")
 
 # Bytes that wait before lines of the log are left out: a quarter of a million of --verbose.
 LOG_ROOM = 16 << 20
-
-# Characters of a line of the log: a sentence, and a reason of at most 200 in it.
-MAX_LINE = 500
 
 
 class CannotWriteError(Exception):
@@ -158,6 +156,20 @@ class Printer:
         if self._results is not None and text:
             self._results.write(text)
 
+    def reopen(self) -> None:
+        """
+        Have the file closed, and what is at its path opened, as after log rotation.
+        """
+        self.writer.add(self._reopen)
+
+    def _reopen(self) -> None:
+        try:
+            if self._file is not None:
+                self._file.reopen()
+        except OSError as exc:
+            if self._results is not None:
+                self._results.fail(exc)
+
     def _give_up(self, error: OSError) -> None:
         """
         Stop; the writer's thread calls this when the results cannot be written.
@@ -168,18 +180,6 @@ class Printer:
         self.stop()
 
 
-class LineFormatter(logging.Formatter):
-    """
-    "[10:14:03] message", safe for a terminal, and not too long.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("[%(asctime)s] %(message)s", datefmt="%H:%M:%S")
-
-    def format(self, record: logging.LogRecord) -> str:
-        return cut(super().format(record), MAX_LINE)
-
-
 class LogHandler(logging.StreamHandler[Stream]):
     """
     Gives lines to the writer; those that nobody reads for long are left out, and counted.
@@ -187,7 +187,6 @@ class LogHandler(logging.StreamHandler[Stream]):
 
     def __init__(self, stream: Stream, writer: Writer) -> None:
         super().__init__(stream)
-        self.setFormatter(LineFormatter())
         self._writer = writer
         self._left_out = 0
 
@@ -212,6 +211,7 @@ def set_up_logging(
     Send what is logged, and is *wanted*, to stderr: what this package says, and others' warnings.
     """
     handler = LogHandler(stream, writer) if stream else logging.NullHandler()
+    handler.setFormatter(choose_formatter(settings, sys.stderr))
     handler.addFilter(wanted)
     # The root's handler, so that a warning of asyncio, too, goes through the writer: a stderr
     # that nobody reads would block the event loop.

@@ -13,9 +13,11 @@ from ..events import (
     HistoryMoved,
     Kind,
     MemoryDropped,
+    NoticeTaken,
     NotTold,
     PollBegan,
     PollsLost,
+    Serving,
     TaskFailed,
     Trouble,
     WorldChanged,
@@ -107,6 +109,15 @@ def say_above(event: AlreadyAbove) -> Iterator[Said]:
     yield logging.INFO, f"Threshold {event.threshold} is new: {stand} above it already, no news"
 
 
+def say_taken(event: NoticeTaken) -> Iterator[Said]:
+    yield logging.DEBUG, f"{event.receiver} took a notice"
+
+
+def say_serving(event: Serving) -> Iterator[Said]:
+    # Nobody knows a port that the system chose, unless it is said.
+    yield (logging.WARNING if event.chosen else logging.INFO), f"Serving {event.url}"
+
+
 def say_failed_task(event: TaskFailed) -> Iterator[Said]:
     yield logging.ERROR, f"The {event.task} ended: {event.reason}"
 
@@ -138,6 +149,8 @@ SAYINGS: dict[type, Callable[[Any], Iterator[Said]]] = {
     HistoryMoved: say_moved,
     NotTold: say_not_told,
     AlreadyAbove: say_above,
+    NoticeTaken: say_taken,
+    Serving: say_serving,
     TaskFailed: say_failed_task,
     Notice: say_notice,
 }
@@ -157,6 +170,7 @@ BEGINNINGS: dict[Kind, Callable[[Trouble], str]] = {
     "descendants": lambda t: f"Post {t.subject}: {t.reason}",
     "receiver": lambda t: f"Cannot tell {t.subject}: {t.reason} (it is tried again)",
     "heartbeat": lambda t: f"The heartbeat is not heard at {t.subject}: {t.reason}",
+    "metrics": lambda t: f"Cannot write {t.subject}: {t.reason} (it is tried again)",
 }
 
 # What goes well again.
@@ -168,4 +182,5 @@ ENDS: dict[Kind, Callable[[Trouble], str]] = {
     "descendants": lambda t: f"Post {t.subject}: Hacker News now says what was counted",
     "receiver": lambda t: f"{t.subject} takes notices again, after {describe_duration(t.seconds)}",
     "heartbeat": lambda t: f"The heartbeat is heard again at {t.subject}",
+    "metrics": lambda t: f"{t.subject} can be written again",
 }

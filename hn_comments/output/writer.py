@@ -7,6 +7,7 @@ nobody waits for: polls go on, and a signal still ends the program.
 
 import codecs
 import collections
+import functools
 import select
 import signal
 import threading
@@ -25,7 +26,8 @@ class Writer:
 
     def __init__(self) -> None:
         self.backlog = 0
-        self._texts: collections.deque[tuple[Stream, bytes]] = collections.deque()
+        # What is to be done, in this order, and how many bytes each of it writes.
+        self._jobs: collections.deque[tuple[Callable[[], object], int]] = collections.deque()
         self._changed = threading.Condition()
         threading.Thread(target=self._run, name="writer", daemon=True).start()
 
@@ -33,9 +35,15 @@ class Writer:
         """
         Let the thread write *data* to *stream*, without waiting for it.
         """
+        self.add(functools.partial(stream.write_now, data), size=len(data))
+
+    def add(self, job: Callable[[], object], *, size: int = 0) -> None:
+        """
+        Let the thread do *job*, which writes so many bytes, after all that was given before.
+        """
         with self._changed:
-            self._texts.append((stream, data))
-            self.backlog += len(data)
+            self._jobs.append((job, size))
+            self.backlog += size
             self._changed.notify_all()
 
     def wait(self, seconds: float) -> bool:
@@ -51,11 +59,11 @@ class Writer:
             signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._texts)
-                stream, data = self._texts.popleft()
-            stream.write_now(data)
+                self._changed.wait_for(lambda: self._jobs)
+                job, size = self._jobs.popleft()
+            job()
             with self._changed:
-                self.backlog -= len(data)
+                self.backlog -= size
                 self._changed.notify_all()
 
 
@@ -123,8 +131,14 @@ class Stream:
                     self.written += written
                     rest = rest[written:]
         except OSError as exc:
-            self.error = exc
-            self._on_error(exc)
+            self.fail(exc)
+
+    def fail(self, error: OSError) -> None:
+        """
+        End the stream; the writer's thread calls this.
+        """
+        self.error = error
+        self._on_error(error)
 
 
 def stream_to(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
-from ..history import PastPoll
+from ..history.past import PastPoll
 from .series import pack, thin
 
 

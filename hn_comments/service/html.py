@@ -1,8 +1,8 @@
 """
-The page as one HTML document, with its styles and scripts in it: for the port, and for a report.
+The page as HTML: as one document with everything in it, a report; or live, beside its files.
 
-Nothing is loaded from anywhere. The content security policy allows these scripts and styles, by
-their hashes, and none besides.
+Nothing is loaded from elsewhere. The content security policy of a report allows its scripts and
+styles by their hashes, that of the live page the files of its own server; and none besides.
 """
 
 import base64
@@ -16,14 +16,13 @@ from typing import Any
 
 
 # In the order in which they need each other.
-STYLES = ("uplot/uPlot.min.css", "page.css")
+STYLES = ("uplot/uPlot.min.css", "page.css", "table.css", "story.css", "narrow.css")
 SCRIPTS = (
     "uplot/uPlot.iife.min.js", "words.js", "plots.js", "table.js", "story.js", "report.js",
     "live.js", "page.js",
 )  # fmt: skip
 
-# The live page asks its own server; everything else is in the document. Only uPlot and our own
-# scripts run, and even these cannot turn text into markup.
+# Only uPlot and our own scripts run, and even these cannot turn text into markup.
 POLICY = (
     "default-src 'none'; script-src {scripts}; style-src {styles}; img-src data:;"
     " connect-src {connect}; base-uri 'none'; form-action 'none';"
@@ -41,30 +40,48 @@ class Page:
     policy: str
 
 
-def make_page(document: dict[str, Any] | None = None) -> Page:
+def make_report_page(document: dict[str, Any]) -> Page:
     """
-    Return the report that *document* describes; without one, the live page.
+    Return the report that *document* describes: one file, which needs no other.
     """
     styles, scripts = read_all(STYLES), read_all(SCRIPTS)
     policy = POLICY.format(
         styles=" ".join(map(hash_source, styles)),
         scripts=" ".join(map(hash_source, scripts)),
-        connect="'none'" if document else "'self'",
+        connect="'none'",
     )
-    parts = {
-        "policy": policy,
-        "styles": "\n".join(f"<style>{text}</style>" for text in styles),
-        "data": embed(document) if document else "",
-        "scripts": "\n".join(f"<script>{text}</script>" for text in scripts),
-        "licence": read("uplot/LICENSE"),
-    }
+    return fill_in(
+        policy=policy,
+        styles="\n".join(f"<style>{text}</style>" for text in styles),
+        data=embed(document),
+        scripts="\n".join(f"<script>{text}</script>" for text in scripts),
+    )
+
+
+def make_live_page() -> Page:
+    """
+    Return the live page, which asks its server for its styles, its scripts, and what is new.
+    """
+    return fill_in(
+        policy=POLICY.format(styles="'self'", scripts="'self'", connect="'self'"),
+        styles="\n".join(f'<link rel="stylesheet" href="{name}">' for name in STYLES),
+        data="",
+        scripts="\n".join(f'<script src="{name}"></script>' for name in SCRIPTS),
+    )
+
+
+def fill_in(**parts: str) -> Page:
+    """
+    Return the page with these parts.
+    """
+    parts["licence"] = read("uplot/LICENSE")
     # From the template only: what was put in may look like a place, too.
     before, *rest = read("page.html").split("<!--[")
     html = [before]
     for piece in rest:
         name, text = piece.split("]-->", 1)
         html += parts[name], text
-    return Page("".join(html), policy)
+    return Page("".join(html), parts["policy"])
 
 
 def embed(document: dict[str, Any]) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..history import Past
+from ..history.past import Past
 from ..models import utc_time
 from .costs import describe_polls, find_list, find_period
-from .html import make_page
+from .html import make_report_page
 from .series import pack, thin
 
 
@@ -48,7 +48,7 @@ def make_report(path: str, as_of: str | None = None) -> bytes:
     with Past(path, as_of) as past:
         document = describe(past)
     # The name of a file can hold bytes that are no text.
-    return make_page(document).html.encode(errors="backslashreplace")
+    return make_report_page(document).html.encode(errors="backslashreplace")
 
 
 def describe(past: Past) -> dict[str, Any]:
