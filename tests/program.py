@@ -49,8 +49,7 @@ class Program:
         Send the document of another poll.
         """
         self.document = document
-        number = document["poll"]["poll"]
-        self._send(f"id: run-{number}\nevent: poll\ndata: {json.dumps(document)}\n\n")
+        self._send(self._greet(None))
 
     def trouble(self, trouble: dict[str, Any] | None) -> None:
         """
@@ -74,6 +73,14 @@ class Program:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _greet(self, known: str | None) -> str:
+        # What a stream begins with: all, or the trouble for those who know all.
+        poll = self.document["poll"]
+        name = f"run-{poll['poll'] if poll else 0}"
+        if name == known:
+            return f"event: trouble\ndata: {json.dumps(self.document['trouble'])}\n\n"
+        return f"id: {name}\nevent: poll\ndata: {json.dumps(self.document)}\n\n"
 
     def _send(self, text: str | None) -> None:
         def send() -> None:
@@ -117,6 +124,7 @@ class Program:
         await response.prepare(request)
         # A browser waits three seconds by default before it connects again.
         await response.write(b"retry: 50\n\n")
+        await response.write(self._greet(request.headers.get("Last-Event-ID")).encode())
         try:
             while (text := await stream.get()) is not None:
                 await response.write(text.encode())

@@ -2,7 +2,8 @@
 // The live page: asks the program for its last poll, and hears of each new one.
 //
 // A tab that is hidden hears nothing: browsers allow six connections to a host, over all tabs.
-// What it missed, it is told when it is seen again, since each poll brings everything.
+// What it missed, it is told when it is seen again: a stream begins with the last poll and the
+// trouble since, or with the trouble alone where the browser's Last-Event-ID is that poll's.
 
 // Milliseconds until a stream that the browser gave up is opened again: more after each try.
 const RETRY = 1000;
@@ -62,8 +63,6 @@ function listen() {
   const stream = (live.stream = new EventSource("events"));
   stream.addEventListener("open", () => {
     live.retry = RETRY;
-    // What was told before it was open, it does not tell.
-    ask();
   });
   stream.addEventListener("poll", (event) => {
     heard();

@@ -35,7 +35,7 @@ async function refreshStory(story, now) {
 }
 
 function forgetStory() {
-  for (const plot of Object.values(openedStory?.drawn ?? {})) destroyPlot(plot);
+  destroyPlots(openedStory?.drawn);
   openedStory = null;
 }
 
@@ -98,21 +98,34 @@ function drawStory(opened, story, details, now) {
     : Math.max(...[curve, ranks].map((series) => series.at(-1)?.[0] ?? 0), from);
   // Chosen posts have the rank at which they were named.
   const hasRanks = ranks.length > 0 && story.list !== "posts";
-  opened.drawn ??= addStoryPlots(opened, hasRanks);
-  drawCurve(opened.drawn.curve, curve, from, to);
-  drawHours(opened.drawn.hours, hours, from, to);
-  if (opened.drawn.ranks) drawRanks(opened.drawn.ranks, ranks, from, to);
+  const plots = (opened.drawn = storyPlots(opened, curve.length > 0, hasRanks));
+  if (plots.curve) {
+    drawCurve(plots.curve, curve, from, to, story.comments ?? 0);
+    drawHours(plots.hours, hours, from, to);
+  }
+  if (plots.ranks) drawRanks(plots.ranks, ranks, from, to);
 }
 
-function addStoryPlots(opened, hasRanks) {
+// Return the plots of a story: those that are there, unless something else is known of it now.
+function storyPlots(opened, hasCurve, hasRanks) {
+  const { drawn } = opened;
+  if (drawn && hasCurve === "curve" in drawn && hasRanks === "ranks" in drawn) return drawn;
+  destroyPlots(drawn);
   const sync = `story-${opened.id}`;
-  const drawn = {
-    curve: makePlot(curveSpec("Comments", sync)),
-    hours: makePlot(hoursSpec("Comments an hour", sync)),
-  };
-  if (hasRanks) drawn.ranks = makePlot(ranksSpec(sync));
-  opened.plots.replaceChildren(...Object.values(drawn).map((plot) => plot.element));
-  return drawn;
+  const plots = {};
+  if (hasCurve) {
+    plots.curve = makePlot(curveSpec("Comments", sync));
+    plots.hours = makePlot(hoursSpec("Comments an hour", sync));
+  }
+  if (hasRanks) plots.ranks = makePlot(ranksSpec(sync));
+  const unknown = make("p.empty", { text: "When its comments were written is not known." });
+  const elements = Object.values(plots).map((plot) => plot.element);
+  opened.plots.replaceChildren(...(hasCurve ? [] : [unknown]), ...elements);
+  return plots;
+}
+
+function destroyPlots(plots) {
+  for (const plot of Object.values(plots ?? {})) destroyPlot(plot);
 }
 
 function curveSpec(title, sync) {
@@ -146,10 +159,12 @@ function ranksSpec(sync) {
   };
 }
 
-function drawCurve(plot, curve, from, to) {
+// The curve ends at what was counted: comments that cannot be read have no time of their own.
+function drawCurve(plot, curve, from, to, counted = 0) {
   const last = curve.at(-1);
-  const points = last && last[0] < to ? [...curve, [to, last[1]]] : curve;
-  draw(plot, transpose(points), { from, to, rest: last ? grouped(last[1]) : "none" });
+  const number = Math.max(last[1], counted);
+  const points = last[0] < to ? [...curve, [to, number]] : curve;
+  draw(plot, transpose(points), { from, to, rest: grouped(number) });
 }
 
 function drawHours(plot, hours, from, to) {
