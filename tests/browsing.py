@@ -65,16 +65,12 @@ def serving(api: RunningSimulator, *options: str, port: int = 0) -> Iterator[Ser
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        lines = []
         try:
-            # It ends where there is no such line.
-            for line in process.stderr:
-                lines.append(line)
-                if found := re.search(r"Serving (http://\S+)$", line):
-                    yield Served(process, found[1])
-                    break
-            else:
-                raise AssertionError(lines)
+            # Which port is said only where it was not chosen.
+            line = "" if port else process.stderr.readline()
+            found = re.search(r"Serving (http://\S+)$", line)
+            assert port or found, line + process.stderr.read()
+            yield Served(process, found[1] if found else f"http://127.0.0.1:{port}/")
         finally:
             process.terminate()
             rest = process.stderr.read()

@@ -18,7 +18,7 @@ function showStory(story, load, now) {
 // Bring the open story up to date.
 async function refreshStory(story, now) {
   const opened = openedStory;
-  opened.facts.replaceChildren(...describeStory(story));
+  replaceChanged(opened.facts, describeStory(story));
   let details = null;
   try {
     details = await opened.load(story.id);
@@ -32,6 +32,16 @@ async function refreshStory(story, now) {
   } else if (opened.drawn === null) {
     opened.plots.replaceChildren(make("p.empty", { text: "No plots: there is no answer." }));
   }
+}
+
+// Replace only those children that say something else: a link in one may have the focus.
+function replaceChanged(parent, children) {
+  const known = [...parent.children];
+  children.forEach((child, index) => {
+    if (index >= known.length) parent.append(child);
+    else if (!known[index].isEqualNode(child)) known[index].replaceWith(child);
+  });
+  for (const child of known.slice(children.length)) child.remove();
 }
 
 function forgetStory() {
