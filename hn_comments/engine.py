@@ -28,7 +28,7 @@ from .tasks import stop_tasks
 # Type checkers read this as typing.TYPE_CHECKING; each is imported where it is asked for.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .history import History
+    from .history.history import History
 
 # Comments a minute in the demo, over its whole front page: as on a busy day.
 DEMO_RATE = 60.0
@@ -188,7 +188,7 @@ async def open_history(
     """
     if settings.history is None:
         return None
-    from .history import History
+    from .history.history import History
 
     history = History(
         settings.history,

@@ -36,7 +36,7 @@ from .tasks import gather_or_stop
 # Type checkers read this as typing.TYPE_CHECKING; sqlite3 is imported only for a history.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .history import History
+    from .history.history import History
 
 
 # The share of what is left that must have been read before its time is guessed: what the first

@@ -8,11 +8,12 @@ import logging
 import os
 import re
 import selectors
+import sqlite3
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
@@ -48,6 +49,10 @@ TREES = Path(__file__).parent / "data" / "trees.json"
 
 # The command, in the strictest mode Python has.
 COMMAND = [sys.executable, "-X", "dev", "-W", "error", "-m", "hn_comments"]
+REPORT = [*COMMAND[:-1], "hn_comments.command.report"]
+
+# What a title can hold that is meant for a browser.
+HOSTILE = "</script><img src=x onerror=alert(1)> \u202egnp.exe &lt;b&gt; <!-- ]]> " + "x" * 5000
 
 
 def front_page(*sizes: int) -> World:
@@ -127,6 +132,14 @@ async def poll_once(
         assert reports[0].status == "failed"
     assert len(reports) == 1
     return reports[0]
+
+
+def query(path: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """Return what a history file answers."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(sql, values).fetchall()
+        connection.commit()
+    return found
 
 
 class Clock:
