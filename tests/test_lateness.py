@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from hn_comments import Count
 from hn_comments.history.history import History
+from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import World
 
@@ -23,7 +25,6 @@ def leaf(world: World, story: int) -> int:
     return next(i for i in world.walk(story) if not (world.items[i] or {}).get("kids"))
 
 
-@pytest.mark.xfail(strict=True, reason="a null comment stays missing: its parent is not asked")
 async def test_comment_that_was_taken_out_is_not_missing() -> None:
     """`updates` names it, it is null, and its parent does not list it any more."""
     world = front_page(10)
@@ -33,6 +34,24 @@ async def test_comment_that_was_taken_out_is_not_missing() -> None:
         world.updates = {comment: None}
 
         await watcher.check(seconds=200)
+
+
+async def test_missing_comment_that_is_taken_out_is_not_missing_for_ever() -> None:
+    """It is asked for after a minute, still null, and then no list has it any more."""
+    world = front_page(10)
+    comment = leaf(world, world.top[0])
+    for _ in range(RECENT):
+        world.add_comment(world.top[0])
+    world.updates.clear()
+    async with client(world, retries=0) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        watcher.lies[f"item/{comment}.json"] = [None]
+        first = await watcher.poll()
+        world.remove(comment)
+
+        await watcher.check(seconds=200)
+
+    assert first.stories[0].count == Count(live=9 + RECENT, missing=1)
 
 
 @pytest.mark.xfail(strict=True, reason="ids that were given up are not looked for in `updates`")
