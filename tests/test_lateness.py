@@ -54,7 +54,6 @@ async def test_missing_comment_that_is_taken_out_is_not_missing_for_ever() -> No
     assert first.stories[0].count == Count(live=9 + RECENT, missing=1)
 
 
-@pytest.mark.xfail(strict=True, reason="ids that were given up are not looked for in `updates`")
 async def test_comment_that_was_given_up_is_read_when_updates_names_it() -> None:
     """It was null for two minutes, and then it is there: exact, and one too few."""
     world = front_page(10)

@@ -35,7 +35,8 @@ Answers = dict[str, Answer]
 Kind = Literal["comment", "state", "place"]
 
 # Which list tells of a change; of a place none does.
-LISTS: dict[Kind, str] = {"comment": "maxitem.json", "state": "updates.json"}
+MAXITEM, UPDATES = "maxitem.json", "updates.json"
+LISTS: dict[Kind, str] = {"comment": MAXITEM, "state": UPDATES}
 
 
 class Change:
@@ -82,9 +83,8 @@ class Witness:
         """Note that there is one more comment."""
         change = self._note("comment", comment)
         if comment in self.hidden:
-            # It may be given up. That `updates` names it later is not heard:
-            # see test_comment_that_was_given_up_is_read_when_updates_names_it.
-            change.told_by = None
+            # It may be given up, until `updates` names it.
+            change.told_by = UPDATES
 
     def note_state(self, comment: int) -> None:
         """Note that a comment died, or lives again."""
@@ -114,12 +114,12 @@ class Witness:
         for change in self.secrets:
             change.items -= {i for i in change.items if self._is_seen(i, change, answers)}
             if change.items and self._is_told(change, answers):
-                if soon and change.kind == "state":
+                if soon and change.told_by == UPDATES:
                     continue
                 if self._stories_of(change) <= followed:
                     change.items.clear()
                     told += change.kind == "state"
-                elif change.kind == "state":
+                elif change.told_by == UPDATES:
                     # See test_comment_read_before_its_story_is_read_again_if_updates_names_it.
                     change.told_by = None
         self.secrets = [change for change in self.secrets if change.items]
@@ -198,11 +198,16 @@ class Witness:
         """Return whether a list has told of a change."""
         if change.told_by is None or not change.is_shown(answers, change.told_by):
             return False
-        value = answers[change.told_by].value
         (item,) = change.items
-        if change.kind == "state":
-            return item in value["items"]
-        return item <= value and f"item/{item}.json" not in self.failing
+        if change.told_by == UPDATES and item not in answers[UPDATES].value["items"]:
+            return False
+        return change.kind == "state" or self._is_found(item, answers)
+
+    def _is_found(self, item: int, answers: Answers) -> bool:
+        """Return whether a poll that asks for a new item reads it."""
+        largest = answers[MAXITEM].value if MAXITEM in answers else None
+        can_be_read = item not in self.hidden and f"item/{item}.json" not in self.failing
+        return can_be_read and largest is not None and item <= largest
 
 
 class WorldFetcher(URLFetcher):

@@ -62,7 +62,7 @@ def load_memory(connection: sqlite3.Connection, memory: Memory) -> None:
         values = {name: json.loads(value) for name, value in rows}
         for item_id, since in values.get("pending") or ():
             memory.pending.waits[item_id] = Wait(since=times.to_seconds(since) or None)
-        memory.pending.given_up = dict.fromkeys(values.get("given_up") or ())
+        memory.pending.given_up = dict.fromkeys(values.get("given_up") or (), False)
         for name, dues in (
             ("read_twice", memory.updates.twice),
             ("read_again", memory.updates.again),
