@@ -68,7 +68,6 @@ async def test_comment_that_was_given_up_is_read_when_updates_names_it() -> None
         await watcher.check(seconds=61)
 
 
-@pytest.mark.xfail(strict=True, reason="newcomers are believed, whatever `updates` says of them")
 async def test_comment_read_before_its_story_is_read_again_if_updates_names_it() -> None:
     """It was among the latest ids, and died before its story entered the list."""
     world = front_page(10, 10)
@@ -80,6 +79,32 @@ async def test_comment_read_before_its_story_is_read_again_if_updates_names_it()
         world.add_comment(world.top[0])
 
         await watcher.check(seconds=61)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_hint_that_came_before_a_story_is_not_forgotten(
+    restarts: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    """`updates` named the comment only while its story was not on the list."""
+    world = front_page(10, 10)
+    story = world.top.pop()
+    path = str(tmp_path / "h.db")
+    async with client(world, retries=0) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        async with History(path) as history:
+            await watcher.poll(history=history)
+            world.kill(leaf(world, story))
+            for _ in range(2):
+                await watcher.poll(seconds=15, history=history)
+        world.top.append(story)
+        world.add_comment(world.top[0])
+        world.updates.clear()
+        if restarts:
+            watcher.memory = Memory(watcher.clock)
+
+        async with History(path) as history:
+            await watcher.check(seconds=15, history=history if restarts else None)
 
 
 @pytest.mark.xfail(strict=True, reason="of a known comment, an answer as newcomer is dropped")

@@ -75,7 +75,10 @@ def load_memory(connection: sqlite3.Connection, memory: Memory) -> None:
             "SELECT read_at, item FROM newcomers WHERE read_at >= ?",
             (times.to_text(times.now - YOUTH),),
         ):
-            memory.newcomers.add(restore_item(json.loads(item)), times.to_seconds(read_at))
+            comment = restore_item(json.loads(item))
+            memory.newcomers.add(comment, times.to_seconds(read_at))
+            # An earlier run may have heard that it changed.
+            memory.newcomers.mark_stale(comment.id)
 
 
 def find_followed(connection: sqlite3.Connection, times: Times, seconds: float) -> list[int]:

@@ -50,8 +50,11 @@ def join(tree: Tree, comment: Item, *, newcomers: Newcomers, now: float) -> bool
 def _join_newcomers(tree: Tree, item_id: int, newcomers: Newcomers, now: float) -> None:
     pending = [item_id]
     while pending:
-        waiting = newcomers.below(pending.pop())
-        pending += [comment.id for comment in waiting if _join(tree, comment, now)]
+        for comment in newcomers.below(pending.pop()):
+            if _join(tree, comment, now):
+                pending.append(comment.id)
+                if newcomers.is_stale(comment.id):
+                    tree.mark_stale(comment.id)
 
 
 def _join(tree: Tree, comment: Item, now: float) -> bool:

@@ -109,6 +109,7 @@ class Memory:
         """
         for item_id in self.updates.due(listed, self.clock()):
             self.pending.hurry(item_id)
+            self.newcomers.mark_stale(item_id)
             for discussion in self.discussions.values():
                 discussion.tree.mark_stale(item_id)
 
