@@ -107,16 +107,42 @@ async def test_hint_that_came_before_a_story_is_not_forgotten(
             await watcher.check(seconds=15, history=history if restarts else None)
 
 
-@pytest.mark.xfail(strict=True, reason="of a known comment, an answer as newcomer is dropped")
-async def test_answer_that_was_read_is_believed() -> None:
-    """A new story's walk reads the latest ids again; one has died since, and nobody told."""
-    world = front_page(10)
+@pytest.mark.parametrize("happens", ["dies", "is taken out"])
+async def test_answer_that_was_read_is_believed(happens: str) -> None:
+    """A new story's walk reads the latest ids again; one has changed since, and nobody told."""
+    world = front_page(0, 10)
+    story = world.top.pop(0)
     async with watching(world) as watcher:
-        world.kill(leaf(world, world.top[0]), quietly=True)
-        world.top.append(world.add_story(score=1))
+        comment = leaf(world, world.top[0])
+        await watcher.poll(seconds=100)
+        if happens == "dies":
+            world.kill(comment, quietly=True)
+        else:
+            world.remove(comment)
+        world.top.append(story)
         world.updates.clear()
+        watcher.lies[f"item/{comment}.json"] = [copy.deepcopy(world.items[comment])]
 
-        await watcher.check(seconds=200)
+        await watcher.check(seconds=100)
+
+        assert not watcher.lies[f"item/{comment}.json"]
+
+
+async def test_answer_about_another_item_is_not_believed() -> None:
+    """Its author is another one; nor is the next answer, which says the same."""
+    world = front_page(0, 10)
+    story = world.top.pop(0)
+    async with watching(world) as watcher:
+        comment = leaf(world, world.top[0])
+        await watcher.poll(seconds=100)
+        world.top.append(story)
+        other = {**(world.items[comment] or {}), "by": "another", "dead": True}
+        watcher.lies[f"item/{comment}.json"] = [other, other]
+
+        report = await watcher.poll(seconds=100)
+
+        assert report.stories[0].count == Count(live=10, unread=1, reason=report.stories[0].error)
+        assert "it is another item than before" in str(report.stories[0].error)
 
 
 async def test_contradiction_that_is_over_is_forgotten() -> None:

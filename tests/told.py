@@ -16,11 +16,6 @@ from hn_comments.simulator import World
 from hn_comments.simulator.paths import answer
 
 
-# The latest ids, which a first walk reads for whoever may need them: some twenty, and a few
-# more where `maxitem` goes up and down.
-RECENT = 30
-
-
 class Answer(NamedTuple):
     """What the API said, after how many changes, and when."""
 
@@ -112,7 +107,7 @@ class Witness:
         """
         told = 0
         for change in self.secrets:
-            change.items -= {i for i in change.items if self._is_seen(i, change, answers)}
+            change.items -= {i for i in change.items if self._is_seen(i, change, answers, followed)}
             if change.items and self._is_told(change, answers):
                 if soon and change.told_by == UPDATES:
                     continue
@@ -174,7 +169,7 @@ class Witness:
         """Return where a change is seen: where it happened, and where that is now."""
         return {*change.stories, *map(self.world.story_of, change.items)}
 
-    def _is_seen(self, item: int, change: Change, answers: Answers) -> bool:
+    def _is_seen(self, item: int, change: Change, answers: Answers, followed: set[int]) -> bool:
         """Return whether a poll has read an item after a change, and made use of it."""
         path = f"item/{item}.json"
         if change.kind == "comment":
@@ -182,11 +177,10 @@ class Witness:
             return path in answers and answers[path].value is not None
         if not change.is_shown(answers, path):
             return False
-        # One of the latest is read for whoever needs it, and those who know it do not:
-        # see test_answer_that_was_read_is_believed.
-        if item > self.world.next_id - RECENT:
-            return False
-        return change.kind == "place" or self._is_walked(item, change, answers)
+        if change.kind == "place":
+            # One of the latest ids is also read where its story is not remembered.
+            return item in followed or self.world.story_of(item) in followed
+        return self._is_walked(item, change, answers)
 
     def _is_walked(self, comment: int, change: Change, answers: Answers) -> bool:
         """Return whether the story of a comment was read whole."""

@@ -175,6 +175,9 @@ class Memory:
 
         A comment joins its trees, and is kept for a while for those that need it later.
         """
+        if not isinstance(answer, HNCommentsError):
+            for discussion in self.discussions.values():
+                discussion.hear(item_id, answer)
         if not isinstance(answer, Item):
             self._postpone(item_id, answer)
             return None
