@@ -191,8 +191,7 @@ def restore_discussion(discussion: Discussion, row: dict[str, Any], times: Times
 def restore_proof(proof: Proof, row: dict[str, Any], times: Times) -> None:
     proof.live, proof.gap = row["live"], row["gap"]
     proof.lags_since = times.to_seconds(row["lags_since"]) or None
-    # Else each run would begin with a walk of what is disputed.
-    proof.confirmed = True
+    proof.unconfirmed_since = times.to_seconds(row["unconfirmed_since"]) or None
     proof.doubted = bool(row["doubted"])
     proof.patience = row["patience"]
     proof.walk_again_at = times.to_seconds(row["walk_again_at"], ahead=proof.patience)
