@@ -112,6 +112,7 @@ class Memory:
         """
         for item_id in self.updates.due(listed, self.clock()):
             self.pending.hurry(item_id)
+            self.newcomers.mark_stale(item_id)
             for discussion in self.discussions.values():
                 discussion.tree.mark_stale(item_id)
 
@@ -177,6 +178,9 @@ class Memory:
 
         A comment joins its trees, and is kept for a while for those that need it later.
         """
+        if not isinstance(answer, HNCommentsError):
+            for discussion in self.discussions.values():
+                discussion.hear(item_id, answer)
         if not isinstance(answer, Item):
             self._postpone(item_id, answer)
             return None
