@@ -218,7 +218,9 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
 COMPLAINTS = re.compile("Traceback|never retrieved|was destroyed|Unclosed|never awaited|Exception")
 
 # What asyncio says in debug mode, which -X dev turns on, where the machine is busy.
-SLOW_CALLBACK = re.compile(r"^.*Executing <.*> took [0-9.]+ seconds\n", re.MULTILINE)
+SLOW_CALLBACK = re.compile(
+    r"^[^\n]*Executing <.*?> took [0-9.]+ seconds\n", re.MULTILINE | re.DOTALL
+)
 
 
 @asynccontextmanager
