@@ -1,13 +1,15 @@
 """Notices across restarts: each is told once, by whichever run there is."""
 
+import asyncio
 import sqlite3
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hn_comments import Crossing, Settings, watch
+from hn_comments import Crossing, PollReport, Settings, watch
 from hn_comments.events import AlreadyAbove
 from hn_comments.history.notices import load_unsent
 from hn_comments.history.store import Store
@@ -18,7 +20,7 @@ from hn_comments.notices.receivers import Receiver
 from hn_comments.simulator import Simulator, World
 
 from .reports import post, report
-from .support import Ear, front_page
+from .support import DEADLINE, Ear, eventually, front_page
 
 
 @pytest.fixture
@@ -92,14 +94,17 @@ async def test_crossing_is_told_once_over_restarts(path: str, friend: Friend) ->
     assert friend.thresholds == [(story, "10")]
 
 
-async def test_crossing_that_nobody_took_is_told_by_the_next_run(path: str, friend: Friend) -> None:
+@pytest.mark.parametrize("full_walk", [False, True])
+async def test_crossing_that_nobody_took_is_told_by_the_next_run(
+    path: str, friend: Friend, *, full_walk: bool
+) -> None:
     """Once, however long nobody was there."""
     world, friend.away = front_page(12), True
-    await run(world, path, threshold=("10",))
-    await run(world, path, threshold=("10",))
+    await run(world, path, threshold=("10",), full_walk=full_walk)
+    await run(world, path, threshold=("10",), full_walk=full_walk)
     friend.away = False
-    await run(world, path, threshold=("10",))
-    await run(world, path, threshold=("10",))
+    await run(world, path, threshold=("10",), full_walk=full_walk)
+    await run(world, path, threshold=("10",), full_walk=full_walk)
 
     assert friend.thresholds == [(world.top[0], "10")]
 
@@ -127,6 +132,52 @@ async def test_what_stands_above_a_new_threshold_is_no_news(path: str, friend: F
     assert friend.thresholds == [(world.top[1], "10")]
     above = [event for event in ear.events if isinstance(event, AlreadyAbove)]
     assert {(event.threshold, event.posts) for event in above} == {("10", 1), ("2/h", 0)}
+
+
+@pytest.mark.parametrize("full_walk", [False, True])
+async def test_what_grew_fast_before_a_new_threshold_is_never_told(
+    path: str, friend: Friend, *, full_walk: bool
+) -> None:
+    """Nor by the runs after the first one with it."""
+    world = front_page(12)
+    await run(world, path, full_walk=full_walk)
+    await run(world, path, threshold=("5/h",), full_walk=full_walk)
+    await run(world, path, threshold=("5/h",), full_walk=full_walk)
+
+    assert friend.told == []
+
+
+async def test_growth_that_fell_and_rose_is_told_again_by_full_walks(
+    path: str, friend: Friend
+) -> None:
+    """The file knows by then that it fell."""
+    world = front_page(12)
+    (story,) = world.top
+    async with Simulator(world) as simulator:
+        settings = Settings(
+            api_url=simulator.url, history=path, notify=("json://friend",), threshold=("5/h",),
+            period=0.05, full_walk=True,
+        )  # fmt: skip
+        async with aclosing(watch(settings)) as reports:
+            await see(reports, lambda last_hour: last_hour >= 5)
+            for comment in world.walk(story):
+                (world.items[comment] or {})["time"] -= 7200
+            await see(reports, lambda last_hour: last_hour == 0)
+            for _ in range(8):
+                world.add_reply(story)
+            await see(reports, lambda last_hour: last_hour >= 5)
+            await eventually(lambda: len(friend.told) > 1)
+
+    assert friend.thresholds == [(story, "5/h")] * 2
+
+
+async def see(reports: AsyncIterator[PollReport], is_right: Callable[[int], bool]) -> None:
+    """Take reports until the growth of the only post is as it should be, and one more."""
+    async with asyncio.timeout(DEADLINE):
+        async for report in reports:
+            if is_right(report.stories[0].last_hour or 0):
+                await anext(reports)
+                return
 
 
 async def test_first_run_tells_what_is_above_already(path: str, friend: Friend) -> None:
