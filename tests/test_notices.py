@@ -444,6 +444,14 @@ def test_wrong_address_is_not_shown() -> None:
     assert "sekrit" not in str(caught.value)
 
 
+def test_wrong_command_is_not_shown() -> None:
+    """There may be a token in it."""
+    with pytest.raises(BadReceiver, match=r"has no closing quotation$") as caught:
+        make_receivers(Settings(notify_command="curl 'https://hook.example/sekrit"))
+
+    assert "sekrit" not in str(caught.value)
+
+
 @posix_only
 async def test_command_does_not_get_addresses_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -302,6 +302,45 @@ def test_mistakes_in_a_file(
     assert stderr.count("\n") == 1
 
 
+def test_password_in_an_unclosed_quotation_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file and the line are enough to find it."""
+    file = tmp_path / "arguments"
+    file.write_text("--once\n--notify 'json://me:sekrit42@h/ok\n", encoding="utf-8")
+
+    with pytest.raises(SystemExit):
+        parse_settings([f"@{file}"])
+
+    problem = f"{file}, line 2: no closing quotation"
+    assert capsys.readouterr().err == f"hn-comments: error: {problem} (see --help)\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--notify", "json://a.example", "json://me:sekrit@h"),
+        ("slack://sekrit/token/#channel",),
+        ("https://me:sekrit@example.com/" + 60 * "x",),
+        ("--notify-test=json://me:sekrit@h",),
+        ("--once=json://h/sekrit",),
+        ("--period", "json://me:sekrit@h"),
+        ("--notify-command", "sekrit\0"),
+        ("--notify", "me:sekrit@h"),
+        ("--heartbeat", "me:sekrit@h"),
+        ("--notfy=json://me:sekrit@h",),
+    ],
+)
+def test_no_mistake_shows_a_password(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An address for notices that stands in the wrong place, or is wrong itself."""
+    with pytest.raises(SystemExit):
+        parse_settings(words)
+
+    assert "sekrit" not in capsys.readouterr().err
+
+
 def test_what_overrides_a_file_is_not_blamed_on_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,8 +8,6 @@ import shlex
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
-from ..kinds import show
-
 
 # Pages of the site whose `id` is that of an item.
 ITEM_PAGES = frozenset({"item", "context", "latest", "reply"})
@@ -102,7 +100,8 @@ def _read_words(
         except UnicodeDecodeError as exc:
             raise FileProblem(f"{here}not UTF-8 text") from exc
         except ValueError as exc:
-            raise FileProblem(f"{here}{str(exc).lower()} in {show(line.decode())}") from exc
+            # The line is not shown: it may hold a password.
+            raise FileProblem(f"{here}{str(exc).lower()}") from exc
         yield from expand_files(words, origins, origin=here, above=(*above, name))
 
 

@@ -41,7 +41,8 @@ class Command:
         try:
             self._words = shlex.split(command)
         except ValueError as exc:
-            raise BadReceiver(f"the command {command!r} has {str(exc).lower()}") from exc
+            # The command is not shown: it may hold a token.
+            raise BadReceiver(f"the command for notices has {str(exc).lower()}") from exc
         self.name = self._words[0]
 
     async def send(self, notice: Notice) -> None:
