@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from hn_comments import Settings
+from hn_comments.command.arguments import split
 from hn_comments.command.options import build_parser, parse_settings
 from hn_comments.durations import read_duration
 from hn_comments.kinds import ADDRESS, DURATION
@@ -270,6 +271,25 @@ def test_arguments_from_a_file(tmp_path: Path) -> None:
     file.write_text("--limit 3  # a few\n\n--stories 'new'\n", encoding="utf-8")
 
     assert parse_settings([f"@{file}", "-q"]) == Settings(limit=3, stories="new", quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--notify slack://a/b/#channel --once", ["--notify", "slack://a/b/#channel", "--once"]),
+        ("a#b #c d", ["a#b"]),
+        ("  # a", []),
+        ("a  #", ["a"]),
+        ("'#a' \"# b\" c", ["#a", "# b", "c"]),
+        (r"\#a b\ #c", ["#a", "b #c"]),
+        ("''#a \t b", ["#a", "b"]),
+        ("# it's", []),
+        ("", []),
+    ],
+)
+def test_comment_begins_where_a_word_begins(line: str, words: list[str]) -> None:
+    """As in a shell; elsewhere a # is a character like any other."""
+    assert [*split(line)] == words
 
 
 @pytest.mark.parametrize(
