@@ -296,4 +296,5 @@ def find_comments(poll: Poll) -> tuple[Comment, ...]:
     """
     earlier = [comment for comment, untold in poll.earlier if untold.reader]
     new = [comment for post in poll.posts or () for comment in post.comments]
-    return sort_comments([*earlier, *poll.last, *new])
+    # In this order: of the last ones, some can be new.
+    return sort_comments([*earlier, *new, *poll.last])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hn_comments import Crossing, PollReport, Settings, watch
+from hn_comments import Control, Crossing, PollReport, Settings, watch
 from hn_comments.events import AlreadyAbove
 from hn_comments.history.notices import load_unsent
 from hn_comments.history.store import Store
@@ -61,7 +61,13 @@ def friend(monkeypatch: pytest.MonkeyPatch) -> Friend:
     return friend
 
 
-async def run(world: World, path: str, ear: Ear | None = None, **settings: Any) -> None:
+async def run(
+    world: World,
+    path: str,
+    ear: Ear | None = None,
+    control: Control | None = None,
+    **settings: Any,
+) -> list[PollReport]:
     """Run the program for one poll."""
     async with Simulator(world) as simulator:
         simulator.world = world
@@ -75,8 +81,8 @@ async def run(world: World, path: str, ear: Ear | None = None, **settings: Any) 
                 connection.commit()
             except sqlite3.OperationalError:
                 pass
-        async for _ in watch(chosen, on_event=ear or Ear()):
-            pass
+        reports = watch(chosen, control=control, on_event=ear or Ear())
+        return [report async for report in reports]
 
 
 async def test_crossing_is_told_once_over_restarts(path: str, friend: Friend) -> None:
@@ -223,6 +229,44 @@ async def test_new_comments_that_nobody_took_are_told_by_the_next_run(
     await run(world, path, comments=True)
 
     assert friend.comments == [missed]
+
+
+async def test_last_comments_are_for_the_reader_only(path: str, friend: Friend) -> None:
+    """Receivers get the one of them that is new, in the only run in which it is."""
+    world = front_page(8)
+    options: dict[str, Any] = {"comments": True, "last": 5}
+    await run(world, path, **options)
+    await run(world, path, **options)
+    new = world.add_reply(world.top[0])
+    reports = await run(world, path, **options)
+    await run(world, path, **options)
+
+    assert len(reports[0].comments) == 5
+    assert friend.comments == [new]
+
+
+async def test_last_comments_that_nobody_took_are_not_told_later(path: str, friend: Friend) -> None:
+    """They are no news for a receiver that was away."""
+    world, friend.away = front_page(8), True
+    await run(world, path, comments=True, last=5)
+    friend.away = False
+    await run(world, path, comments=True)
+
+    assert friend.comments == []
+
+
+async def test_comment_that_only_the_reader_missed_is_not_sent_again(
+    path: str, friend: Friend
+) -> None:
+    """The next run tells the reader."""
+    world = front_page(3)
+    await run(world, path, comments=True)
+    new = world.add_reply(world.top[0])
+    await run(world, path, control=Control(told=lambda: 0), comments=True)
+    (report,) = await run(world, path, comments=True)
+
+    assert [comment.item.id for comment in report.comments] == [new]
+    assert friend.comments == [new]
 
 
 async def test_comments_that_died_before_they_were_told_are_forgotten(

@@ -66,8 +66,9 @@ class Ledger:
         for report in reports:
             save_report(self.connection, report)
             known += save_crossings(self.connection, report.crossings, utc_time(report.started))
+            new = [comment for comment in report.comments if comment.new]
             for audience in self.audiences:
-                save_untold(self.connection, audience, report.comments)
+                save_untold(self.connection, audience, new)
         return known
 
     def note_told(self, reports: Iterable[PollReport]) -> None:
