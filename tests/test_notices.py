@@ -3,11 +3,12 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,7 @@ from hn_comments.simulator import Simulator
 
 from . import wire
 from .reports import BORN, comment, post
-from .support import COMMAND, DEADLINE, MS, Ear, eventually, front_page, run
+from .support import COMMAND, DEADLINE, MS, Ear, eventually, front_page, outcome, run, started
 
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such programs")
@@ -403,16 +404,46 @@ async def test_all_that_a_command_started_is_ended(
     with pytest.raises(NotTaken):
         await receiver.send(notice())
 
-    def is_gone() -> bool:
-        try:
-            os.kill(int(pid.read_text(encoding="utf-8")), 0)
-        except ProcessLookupError:
-            return True
-        # In a container nobody may collect it.
-        status = Path(f"/proc/{pid.read_text(encoding='utf-8').strip()}/status")
-        return "State:\tZ" in status.read_text(encoding="utf-8")
+    await eventually(lambda: is_gone(int(pid.read_text(encoding="utf-8"))))
 
-    await eventually(is_gone)
+
+@posix_only
+@pytest.mark.parametrize(
+    ("options", "signals", "code"),
+    [(["--threshold", "5"], ["SIGINT", "SIGTERM"], 143), (["--notify-test"], ["SIGINT"], 130)],
+)
+async def test_command_does_not_outlive_a_program_that_leaves_at_once(
+    options: list[str], signals: list[str], code: int, tmp_path: Path
+) -> None:
+    """At the second signal, or at the first one in a mere test."""
+    pid = tmp_path / "pid"
+    command = (
+        f"sh -c 'trap : TERM; echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 771 & wait; wait'"
+    )
+    async with Simulator(front_page(9)) as simulator:
+        words = ["--api-url", simulator.url, *options, "--notify-command", command]
+        async with started(*COMMAND, *words) as process:
+            await eventually(pid.exists)
+            for name in signals:
+                process.send_signal(getattr(signal, name))
+            ended, _, _ = await outcome(process)
+
+    group = int(pid.read_text(encoding="utf-8"))
+    try:
+        await eventually(lambda: is_gone(group))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+    assert ended == code
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether a process has ended; in a container nobody may collect it."""
+    try:
+        os.kill(pid, 0)
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except (ProcessLookupError, FileNotFoundError):
+        return True
 
 
 # Secrets.
