@@ -20,11 +20,12 @@ from aiosmtpd.controller import Controller
 from apprise.plugins.ntfy import NotifyNtfy
 
 from hn_comments import BadReceiver, Crossing, Notice, PollReport, Settings, Trouble, watch
-from hn_comments.command.trial import SAMPLE
+from hn_comments.command.trial import SAMPLE, send_to_all
 from hn_comments.events import Troubles
 from hn_comments.memory import Crossings
 from hn_comments.notices import Notices, NotTaken, make_receivers
 from hn_comments.notices.background import MAX_TASKS, Background
+from hn_comments.notices.command import Command
 from hn_comments.notices.message import word
 from hn_comments.notices.notifier import merge
 from hn_comments.notices.receivers import mask
@@ -242,6 +243,43 @@ async def test_receivers_at_one_address_are_told_apart() -> None:
 
     (said,) = (said for said in ear.sentences() if not said.startswith("Post "))
     assert said.startswith(f"Cannot tell json://{address}/... (1): ")
+
+
+async def test_receiver_with_a_bug_is_one_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its failure is said once, without its words, and the notice is sent again."""
+    problems, told, ear = [ValueError("json://me:sekrit@h"), OSError("?")], [], Ear()
+
+    async def send(_receiver: object, notice: Notice) -> None:
+        if problems:
+            raise problems.pop(0)
+        told.append(notice)
+
+    monkeypatch.setattr("hn_comments.notices.command.Command.send", send)
+    async with Notices(Settings(notify_command="tell"), Troubles(ear)) as notices:
+        notices.tell(notice())
+        await eventually(lambda: told)
+
+    assert told == [notice()]
+    began, ended = ear.sentences()[1:]
+    assert began == "Cannot tell tell: unexpected ValueError (it is tried again)"
+    assert ended.startswith("tell takes notices again, after ")
+
+
+async def test_trial_says_which_receiver_has_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are asked, too."""
+
+    async def send(receiver: Command, _notice: Notice) -> None:
+        if receiver.name == "bad":
+            raise ValueError("?")
+
+    monkeypatch.setattr("hn_comments.notices.command.Command.send", send)
+
+    answers = await send_to_all([Command("bad"), Command("good")], notice())
+
+    assert answers == [
+        ("bad did not take the notice: unexpected ValueError", False),
+        ("good took the notice", True),
+    ]
 
 
 async def test_hanging_receiver_delays_no_poll_and_the_end_only_so_long(
