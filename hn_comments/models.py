@@ -182,10 +182,11 @@ class PostReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
     """
-    A comment that is new since the last poll: the *item*, and where it was written.
+    A comment that is told: the *item*, and where it was written.
 
     *story* is the post that was polled, *title* its title as HTML. *parent_by* wrote the comment
-    that this replies to, and *parent_text* is the first line of that, where it is known.
+    that this replies to, and *parent_text* is the first line of that, where it is known. It is
+    *new* since the last poll, or the reader is told besides what an earlier one found.
     """
 
     item: Item
@@ -193,6 +194,7 @@ class Comment:
     title: str | None
     parent_by: str | None
     parent_text: str | None = None
+    new: bool = True
 
     @property
     def link(self) -> str:

@@ -131,7 +131,7 @@ class Poll:
         """
         if self.history is None:
             return report
-        known = await self.history.save(report, self.memory if self.remembers else None)
+        known = await self.history.save(report, self.memory)
         mine = tuple(crossing for crossing in report.crossings if crossing not in known)
         return replace(report, crossings=mine)
 
@@ -211,9 +211,7 @@ class Poll:
         Set `posts`: those of the list, and those that left it but are still followed.
         """
         if self.history is not None:
-            await self.history.recall(
-                self.memory, ids, trees=self.remembers, follow=self.settings.follow
-            )
+            await self.history.recall(self.memory, ids, follow=self.settings.follow)
         listed = [self.memory.discussion(post_id) for post_id in ids]
         for discussion in listed:
             discussion.listed_at = self.memory.clock()
@@ -310,4 +308,5 @@ def find_comments(poll: Poll) -> tuple[Comment, ...]:
     """
     earlier = [comment for comment, untold in poll.earlier if untold.reader]
     new = [comment for post in poll.posts or () for comment in post.comments]
-    return sort_comments([*earlier, *poll.last, *new])
+    # In this order: of the last ones, some can be new.
+    return sort_comments([*earlier, *new, *poll.last])

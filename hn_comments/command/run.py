@@ -10,6 +10,7 @@ import gc
 import logging
 import sys
 from collections.abc import AsyncIterable, Callable
+from types import FrameType
 
 from ..errors import (
     BadProxy,
@@ -26,7 +27,7 @@ from ..output.stamps import is_service
 from ..output.writer import Writer
 from ..settings import Settings
 from .environment import drop_nonsense
-from .signals import Stopper, has_terminal
+from .signals import Stopper, catch_signals, has_terminal, leave_at_once
 
 
 # A type checker takes this for typing.TYPE_CHECKING.
@@ -85,8 +86,14 @@ def try_notices(settings: Settings) -> int:
     """
     Say who takes a notice now, and return the exit code for that.
     """
+    from ..notices import kill_commands
     from .trial import try_receivers
 
+    def leave(signum: int, frame: FrameType | None) -> None:
+        kill_commands()
+        leave_at_once(signum, frame)
+
+    catch_signals(leave)
     try:
         answers = [*try_receivers(settings)]
     except BadReceiver as exc:
@@ -197,10 +204,17 @@ async def publish(
     """
     import asyncio
 
+    from ..notices import kill_commands
+
     loop = asyncio.get_running_loop()
     stopper.connect(functools.partial(loop.call_soon_threadsafe, control.stop))
     display = printer.display
-    stopper.on_leaving = display.restore
+
+    def leave() -> None:
+        kill_commands()
+        display.restore()
+
+    stopper.on_leaving = leave
     try:
         # The port before the live table, which hides what is said.
         async with (

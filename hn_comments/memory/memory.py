@@ -42,6 +42,8 @@ class Memory:
         self.troubles = troubles or Troubles()
         self.turn = asyncio.Lock()
         self.discussions: dict[int, Discussion] = {}
+        # Whether the trees are for later polls, and for the history.
+        self.keeps_trees = True
         self.told = ToldPosts()
         self.crossings = Crossings()
         # What earlier runs found and did not tell: comments with their stories, and crossings.
@@ -62,7 +64,8 @@ class Memory:
         Return a memory that knows what was told, and keeps that, but no tree.
         """
         memory = Memory(self.clock, troubles=self.troubles)
-        memory.told, memory.untold = self.told, self.untold
+        memory.keeps_trees = False
+        memory.told, memory.untold, memory.gone = self.told, self.untold, self.gone
         memory.crossings, memory.unsent = self.crossings, self.unsent
         return memory
 
