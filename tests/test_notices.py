@@ -455,9 +455,9 @@ async def test_command_does_not_outlive_a_program_that_leaves_at_once(
 ) -> None:
     """At the second signal, or at the first one in a mere test."""
     pid = tmp_path / "pid"
-    command = (
-        f"sh -c 'trap : TERM; echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 771 & wait; wait'"
-    )
+    # At the end of its input the program knows of it; asyncio takes some turns for the start.
+    note_pid = f"cat > /dev/null; echo $$ > {pid}.new; mv {pid}.new {pid}"
+    command = f"sh -c 'trap : TERM; {note_pid}; sleep 771 & wait; wait'"
     async with Simulator(front_page(9)) as simulator:
         words = ["--api-url", simulator.url, *options, "--notify-command", command]
         async with started(*COMMAND, *words) as process:
