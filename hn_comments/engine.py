@@ -197,7 +197,7 @@ async def open_history(
         told=told,
         thresholds=settings.threshold,
         keep=settings.keep,
-        audiences=("reader", "receivers") if settings.has_receivers else ("reader",),
+        audiences=("reader", *["receivers"] * (settings.has_receivers and settings.comments)),
     )
     return await stack.enter_async_context(history)
 

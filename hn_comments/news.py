@@ -103,7 +103,9 @@ def find_crossings(report: PollReport, memory: Memory, settings: Settings) -> Po
     return replace(report, crossings=tuple(crossings))
 
 
-def make_notice(report: PollReport, memory: Memory, earlier: Sequence[Earlier]) -> Notice:
+def make_notice(
+    report: PollReport, memory: Memory, earlier: Sequence[Earlier], settings: Settings
+) -> Notice:
     """
     Return what receivers are to be told of *report*, and of earlier runs.
     """
@@ -113,7 +115,8 @@ def make_notice(report: PollReport, memory: Memory, earlier: Sequence[Earlier]) 
     return Notice(
         time=report.started,
         crossings=(*unsent, *report.crossings),
-        comments=sort_comments(comments),
+        # The live table has them anyway.
+        comments=sort_comments(comments) if settings.comments else (),
     )
 
 

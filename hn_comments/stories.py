@@ -122,7 +122,7 @@ class Poll:
                 report = await self._save(report)
             finally:
                 publish(report)
-                self.notify(make_notice(report, self.memory, self.earlier))
+                self.notify(make_notice(report, self.memory, self.earlier, self.settings))
         return report
 
     async def _save(self, report: PollReport) -> PollReport:

@@ -153,6 +153,20 @@ async def test_what_grew_fast_before_a_new_threshold_is_never_told(
     assert friend.told == []
 
 
+async def test_comments_for_the_live_table_are_no_notice(path: str, friend: Friend) -> None:
+    """Only those that were asked for are."""
+    world = front_page(3)
+    await run(world, path, live=True)
+    world.add_reply(world.top[0])
+    (report,) = await run(world, path, live=True)
+
+    assert len(report.comments) == 1
+    assert friend.comments == []
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT count(*) FROM untold WHERE audience = 'receivers'")
+        assert rows.fetchone() == (0,)
+
+
 async def test_growth_that_fell_and_rose_is_told_again_by_full_walks(
     path: str, friend: Friend
 ) -> None:
