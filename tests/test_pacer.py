@@ -71,6 +71,21 @@ def limit(rate: float, **given: Any) -> Callable[[], Limit]:
     return lambda: Limit(rate, clock=asyncio.get_running_loop().time, **given)
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_any_event_loop_will_do(loop: str) -> None:
+    """In real time: the timers of loops differ."""
+    factory = pytest.importorskip(loop).new_event_loop
+
+    async def walk_below_a_limit() -> URLFetcher:
+        return await walk(Server(limit(300, burst=30)), 150)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        fetcher = runner.run(walk_below_a_limit())
+
+    assert fetcher.refused_counter > 0
+    assert fetcher.fetch_counter == 150 + fetcher.refused_counter
+
+
 @pytest.mark.parametrize(
     ("rate", "given"),
     [

@@ -45,6 +45,7 @@ class Pacer:
         self._allowed = min(FIRST_IN_FLIGHT, most)
         self._queue: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = 0.0
         self._next_at = 0.0
         # Seconds in which nobody wanted to send anything. The pace's clock stands still then, so
         # that a limit is not forgotten between two polls.
@@ -160,10 +161,12 @@ class Pacer:
             self._set_timer(self._opens_at + self._rested + ROUNDING)
 
     def _set_timer(self, at: float) -> None:
-        if self._timer is not None and self._timer.when() > at:
+        if self._timer is not None and self._rings_at > at:
             self.close()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(at, self._on_time)
+            # uvloop's handle of a time that has passed cannot be asked for it.
+            self._rings_at = at
 
     def _on_time(self) -> None:
         self._timer = None
