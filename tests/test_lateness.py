@@ -29,6 +29,7 @@ async def test_comment_that_was_taken_out_is_not_missing() -> None:
         world.updates = {comment: None}
 
         await watcher.check(seconds=200)
+        await watcher.check()
 
 
 async def test_missing_comment_that_is_taken_out_is_not_missing_for_ever() -> None:

@@ -130,10 +130,10 @@ class Memory:
             for discussion in wanted:
                 discussion.tree.upto = discussion.tree.upto or last or 0
             return None
+        self.maxitem.take_back(claimed)
+        self._forget_above(last)
         verdict = self.maxitem.hear(claimed, self.clock())
-        known = self.maxitem.known or 0
-        if last is not None and known < last:
-            self._forget_above(known)
+        self._forget_above(last)
         if verdict == "denied":
             self.is_verified = False
             return f"new comments may be missing: maxitem.json: it went from {last} to {claimed}"
@@ -141,13 +141,17 @@ class Memory:
             self.troubles.tell(WorldChanged(reason=f"the largest id went from {last} to {claimed}"))
             for discussion in self.discussions.values():
                 discussion.tree.upto = 0
+        known = self.maxitem.known or 0
         self._read_since(choose_start(known, wanted), known, wanted, first=last is None)
         return None
 
-    def _forget_above(self, largest: int) -> None:
+    def _forget_above(self, last: int | None) -> None:
         """
-        Take back that there were ids above *largest*.
+        Take back that there were ids up to *last*, if less is believed now.
         """
+        largest = self.maxitem.known
+        if last is None or largest is None or largest >= last:
+            return
         logger.debug("The largest id is %d", largest)
         self.pending.drop_above(largest)
         for discussion in self.discussions.values():
