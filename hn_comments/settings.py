@@ -45,6 +45,10 @@ MAX_LAST = 1000
 
 # Upper bounds that only a slip of the finger exceeds.
 MAX_CONNECTIONS = 1000
+
+# Files that are open besides connections: standard streams, history, port and its visitors,
+# receivers, names.
+OTHER_FILES = 100
 MAX_RETRIES = 20
 
 
@@ -136,7 +140,7 @@ class Settings:
     api_url: str = setting(
         API_URL, ADDRESS, "ask the Hacker News API, or a stand-in, at this URL", group="fetching"
     )
-    connections: int = setting(100, whole(1, MAX_CONNECTIONS), "have at most N requests under way")
+    connections: int = setting(1000, whole(1, MAX_CONNECTIONS), "have at most N requests under way")
     fetch_timeout: float = setting(10.0, DURATION, "wait at most this long for an answer")
     retries: int = setting(3, whole(0, MAX_RETRIES), "repeat a failed request up to N times")
     max_fetches: int | None = setting(
