@@ -131,7 +131,7 @@ class Session:
         finally:
             self._room.new.discard(attempt)
             break_off(attempt.transport)
-            if self._idle is None and self.pacer.in_flight <= 1:
+            if self._idle is None and not self._is_busy:
                 self._idle = asyncio.get_running_loop().call_later(IDLE, self._give_back)
 
     async def _send(self, path: str, url: URL, attempt: Attempt) -> bytes | URL:
@@ -175,7 +175,7 @@ class Session:
         Keep only a few connections, if there was no request for a while.
         """
         self._idle = None
-        if self._connector is not None and not self.pacer.in_flight:
+        if self._connector is not None and not self._is_busy:
             self._connector.give_back(KEPT)
             self._room.restart()
             self.pacer.shrink(KEPT)
@@ -196,6 +196,10 @@ class Session:
         if isinstance(exc, aiohttp.ClientHttpProxyError):
             return ProxyFailed(path, self._proxy_name, exc.status)
         return ConnectionFailed(path, describe(exc) + hint)
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._deadlines.running or self._short_deadlines.running)
 
     @property
     def _opened(self) -> aiohttp.ClientSession:
