@@ -107,7 +107,7 @@ def test_walk_ends_exact_at_the_rate_that_is_allowed(rate: float, given: dict[st
     items = int(max(2000, 30 * per_second, max(5 * rate, 4800) if "window" in given else 0))
 
     async def run() -> URLFetcher:
-        return await walk(Server(limit(rate, **given)), items)
+        return await walk(Server(limit(rate, **given), connections=100), items)
 
     fetcher, seconds = virtually(run)
 

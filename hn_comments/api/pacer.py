@@ -9,6 +9,7 @@ the rate of `pace`. All polls share one queue; it sends nothing itself.
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from ..models import Traffic
 from .pace import Pace
@@ -34,10 +35,13 @@ ROUNDING = 1e-6
 class Pacer:
     """
     A queue for requests: at most *most* of them in flight, and no faster than the pace.
+
+    Before more are in flight than now, *pays* is asked whether that pays.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, pays: Callable[[int], bool] = lambda _: True) -> None:
         self.most = most
+        self._pays = pays
         self.in_flight = 0
         self.pace = Pace()
         # When an answer last was no refusal.
@@ -101,8 +105,15 @@ class Pacer:
         if was_silent and not self.pace.silent:
             # The next one need not wait as long as in silence.
             self._next_at = min(self._next_at, self._now())
-        if self._allowed < self.most:
-            self._allowed += 1
+        # Only while others wait for a place: a trickle must not add up to a flood.
+        if self._queue and self._allowed <= self.in_flight and self._pays(self._allowed):
+            self._allowed = min(self._allowed + 1, self.most)
+
+    def shrink(self, most: int) -> None:
+        """
+        Have at most so many in flight, until answers allow more.
+        """
+        self._allowed = max(1, min(self._allowed, most))
 
     def refuse(self, sent_at: float, retry_after: float | None, *, asked: bool) -> None:
         """

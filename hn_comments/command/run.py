@@ -6,7 +6,6 @@ What is slow to import is imported where it is used, so that --help and --versio
 
 import contextlib
 import functools
-import gc
 import logging
 import sys
 from collections.abc import AsyncIterable, Callable
@@ -27,6 +26,7 @@ from ..output.stamps import is_service
 from ..output.writer import Writer
 from ..settings import Settings
 from .environment import drop_nonsense
+from .process import fit_process
 from .signals import Stopper, catch_signals, has_terminal, leave_at_once
 
 
@@ -44,10 +44,6 @@ EXIT_DONE = 0
 EXIT_ERRORS = 1
 EXIT_USAGE = 2
 EXIT_CODES = {"exact": EXIT_DONE, "partial": 3, "failed": EXIT_ERRORS}
-
-# Objects made since the last garbage collection that start the next one; Python's own is
-# 700. A pending comment has some ten, and cycles are rare: only failures make them.
-GC_THRESHOLD = 50_000
 
 # Bytes that wait for a slow reader before polls do: a dozen reports of 500 stories.
 ROOM = 4 << 20
@@ -169,10 +165,7 @@ def watch_and_print(settings: Settings, printer: Printer, stopper: Stopper) -> N
     service = make_service(settings, control, printer)
     if is_service(settings) and not has_terminal():
         stopper.on_hangup = printer.reopen
-    # The collector would walk thousands of pending tasks again and again, a fifth of the
-    # time of a cold walk. What is imported by now stays anyway.
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
+    fit_process(settings.connections)
     reports = watch(settings, control=control, on_event=tell)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(publish(reports, control, printer, stopper, service))
