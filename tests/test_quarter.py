@@ -264,6 +264,8 @@ def leaving_nothing() -> Iterator[None]:
         logging.getLogger().handlers[:] = handlers
         gc.unfreeze()
         gc.set_threshold(*thresholds)
+        # Otherwise the next run would freeze what is left of this one.
+        gc.collect()
 
 
 @pytest.fixture
@@ -288,6 +290,11 @@ def put_in_place(quarter: Quarter, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the program watch a site, on a machine, and somebody watch it."""
 
     class Watched(Printer):
+        def close(self) -> None:
+            super().close()
+            # Its thread stays to the end of the process, and would keep all that can be stopped.
+            self.stop = lambda: None
+
         def publish(self, report: PollReport) -> None:
             super().publish(report)
             assert self.writer.wait(60)
