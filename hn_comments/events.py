@@ -46,8 +46,9 @@ class Trouble:
     Something went wrong for the *count*-th time in a row, or is *over* after so many times.
 
     *first* says that this is how it began. *subject* is the post or the file concerned, *seconds*
-    how long it has lasted. Of failed polls *poll* is the last one's name, and *next_in* the seconds
-    until the next one, if there is one. `output` says the first time and the end.
+    how long it has lasted. Of failed polls *poll* is the last one's name. *next_in* are the seconds
+    until the next poll, or until a receiver is tried again, if that is to be. `output` says the
+    first time and the end.
     """
 
     kind: Kind

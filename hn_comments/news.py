@@ -39,6 +39,7 @@ async def _read(
         return None  # The next poll tries again.
     del memory.untold[item_id]
     if item is None or item.state is not State.LIVE:
+        memory.gone.add(item_id)
         return None
     post = memory.discussions.get(untold.story)
     title = post.item.title if post and post.item else None

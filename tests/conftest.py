@@ -52,6 +52,7 @@ def do_nothing(_signum: int, _frame: FrameType | None) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let retries wait for milliseconds, where it is not the waiting that is tested."""
     monkeypatch.setattr("hn_comments.api.retry.FIRST_DELAY", MS)
+    monkeypatch.setattr("hn_comments.api.fetcher.REFUSED_DELAY", MS)
 
 
 @pytest.fixture

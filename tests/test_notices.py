@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -15,8 +16,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiosmtpd.controller import Controller
+from apprise.plugins.ntfy import NotifyNtfy
 
-from hn_comments import Crossing, Notice, PollReport, Settings, Trouble, watch
+from hn_comments import BadReceiver, Crossing, Notice, PollReport, Settings, Trouble, watch
 from hn_comments.command.trial import SAMPLE
 from hn_comments.events import Troubles
 from hn_comments.memory import Crossings
@@ -28,8 +30,9 @@ from hn_comments.notices.receivers import mask
 from hn_comments.settings import BadSetting
 from hn_comments.simulator import Simulator
 
+from . import wire
 from .reports import BORN, comment, post
-from .support import DEADLINE, MS, Ear, eventually, front_page
+from .support import COMMAND, DEADLINE, MS, Ear, eventually, front_page, run
 
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such programs")
@@ -170,6 +173,22 @@ async def test_message_is_no_longer_than_its_service_takes() -> None:
     assert told["message"].endswith(f"\n\nand {300 - shown} more")
 
 
+async def test_front_page_that_crosses_at_once_is_one_message() -> None:
+    """All of its 500 stories, as far as a message of the service has room."""
+    hook, world = Hook(), front_page(*[2] * 500)
+    async with serve(hook) as address, Simulator(world) as simulator:
+        url = f"ntfy://{address}/topic"
+        options = ["--limit", "500", "--threshold", "2", "--notify", url, "--once", "--quiet"]
+        code, _, _ = await run(*COMMAND, "--api-url", simulator.url, *options)
+
+    (told,) = hook.told
+    shown = told["message"].count("(threshold 2)")
+    assert code == 0
+    assert told["message"].endswith(f"\n\nand {500 - shown} more")
+    assert len(told["message"]) <= NotifyNtfy.body_maxlen
+    assert shown > 0
+
+
 def test_titles_are_decoded_and_cleaned() -> None:
     """They are HTML, and anybody's."""
     odd = replace(SAMPLE, title="A &lt;canvas&gt;\x1b[2J\n &amp; more")
@@ -236,10 +255,54 @@ async def test_hanging_receiver_delays_no_poll_and_the_end_only_so_long(
             api_url=simulator.url, notify=(f"json://{address}",), threshold=("10",), polls=5,
             period=20 * MS,
         )  # fmt: skip
-        reports = await collect(settings)
+        reports = await collect(settings, ear := Ear())
 
         assert [report.status for report in reports] == ["exact"] * 5
         assert hook.told == []
+        assert ear.sentences()[-1] == (
+            f"Cannot tell json://{address}/...: no answer before the end of the program"
+        )
+
+
+async def test_receiver_that_never_ends_does_not_keep_the_program() -> None:
+    """Neither at the end of the loop, nor in a thread for which Python waits at its own end."""
+
+    async def trickle(_: str, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        while True:
+            writer.write(b"H")
+            await asyncio.sleep(100 * MS)
+
+    program = f"""
+import hn_comments.notices.notices as notices
+from hn_comments.__main__ import main
+
+notices.DRAIN = {100 * MS}
+raise SystemExit(main())
+"""
+    async with wire.serve(trickle) as server, Simulator(front_page(9)) as simulator:
+        options = ["--api-url", simulator.url, "--once", "--quiet", "--threshold", "5"]
+        url = f"json://127.0.0.1:{server.port}"
+        code, _, stderr = await run(sys.executable, "-c", program, *options, "--notify", url)
+
+    assert code == 0
+    assert stderr.endswith(f"Cannot tell {url}/...: no answer before the end of the program\n")
+
+
+async def test_failure_at_the_end_promises_nothing() -> None:
+    """One before that says that it is tried again."""
+    hook, before, at_the_end = Hook(), Ear(), Ear()
+    hook.status = 500
+    async with serve(hook) as address:
+        settings = Settings(notify=(f"json://{address}",))
+        async with Notices(settings, Troubles(before)) as notices:
+            notices.tell(notice())
+            await eventually(lambda: len(before.events) > 1)
+        async with Notices(settings, Troubles(at_the_end)) as notices:
+            notices.tell(notice())
+
+    (_, first, *_), (_, last) = before.sentences(), at_the_end.sentences()
+    assert first.endswith("error=500. (it is tried again)")
+    assert last.endswith("error=500.")
 
 
 async def test_mail_is_sent() -> None:
@@ -381,6 +444,23 @@ def test_wrong_address_is_not_shown() -> None:
     assert "sekrit" not in str(caught.value)
 
 
+@posix_only
+async def test_command_does_not_get_addresses_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What else is in our environment it gets."""
+    monkeypatch.setenv("HN_COMMENTS_NOTIFY", "json://me:sekrit@example.com")
+    monkeypatch.setenv("HN_ELSE", "something else")
+    out = tmp_path / "out"
+
+    (receiver,) = make_receivers(Settings(notify_command=f"sh -c 'env > {out}'"))
+    await receiver.send(notice())
+
+    environment = out.read_text(encoding="utf-8")
+    assert "sekrit" not in environment
+    assert "HN_ELSE=something else" in environment
+
+
 async def test_reason_of_a_failure_shows_no_secret() -> None:
     """Whatever the service's own library says."""
     hook = Hook()
@@ -476,3 +556,70 @@ async def test_heartbeat_that_is_not_heard_is_said_once(monkeypatch: pytest.Monk
         f"The heartbeat is not heard at http://{address}/...: HTTP 500",
         f"The heartbeat is heard again at http://{address}/...",
     ]
+
+
+async def test_password_of_a_heartbeat_is_sent_and_not_shown() -> None:
+    """As any browser or curl would send it; urllib would look for a host of that name."""
+    ear = Ear()
+    async with (
+        wire.serve(wire.say(wire.http(b"OK"))) as server,
+        Notices(
+            Settings(heartbeat=f"http://me:sek%40rit@127.0.0.1:{server.port}/x"), Troubles(ear)
+        ) as notices,
+    ):
+        notices.beat(succeeded=False)
+        await eventually(lambda: server.heads)
+
+    (head,) = server.heads
+    assert head.startswith(b"GET /x/fail ")
+    assert b64encode(b"me:sek@rit") in head
+    assert ear.events == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"\0nonsense\r\n\r\n", "BadStatusLine"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://me:sekrit@x\r\n\r\n", "InvalidURL"),
+        (b"HTTP/1.1 200 OK\r\n", f"no answer within {100 * MS:g} seconds"),
+    ],
+)
+async def test_heartbeat_survives_any_answer(
+    answer: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong is said once; the next one is asked for, also after one that never ended."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.TIMEOUT", 100 * MS)
+    monkeypatch.setattr("hn_comments.notices.heartbeat.DELAYS", ())
+    ear = Ear()
+
+    async def trickle(_: str, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(answer)
+        while answer.startswith(b"HTTP/1.1 200"):
+            writer.write(b"X: y\r\n")
+            await asyncio.sleep(10 * MS)
+        return False
+
+    async with (
+        wire.serve(trickle) as server,
+        Notices(Settings(heartbeat=f"http://127.0.0.1:{server.port}/x"), Troubles(ear)) as notices,
+    ):
+        for number in (1, 2):
+            notices.beat(succeeded=True)
+            await eventually(lambda: len(ear.events) >= number)  # noqa: B023 - it is awaited
+            await eventually(lambda: not len(notices.background))
+
+    assert server.connections == 2
+    assert ear.sentences() == [
+        f"The heartbeat is not heard at http://127.0.0.1:{server.port}/...: {reason}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ntfy://me:sekrit@x", "http://[x", "http://:1"]
+)
+def test_heartbeat_that_is_no_web_address_is_refused(url: str) -> None:
+    """A file would be heard always."""
+    with pytest.raises(BadReceiver, match="the heartbeat needs an http") as caught:
+        Notices(Settings(heartbeat=url), Troubles(Ear()))
+
+    assert "sekrit" not in str(caught.value)

@@ -9,11 +9,15 @@ import pytest
 
 from hn_comments import Crossing, Settings, watch
 from hn_comments.events import AlreadyAbove
+from hn_comments.history.notices import load_unsent
+from hn_comments.history.store import Store
+from hn_comments.memory import Memory
 from hn_comments.models import Notice
 from hn_comments.notices import NotTaken, notices
 from hn_comments.notices.receivers import Receiver
 from hn_comments.simulator import Simulator, World
 
+from .reports import post, report
 from .support import Ear, front_page
 
 
@@ -133,20 +137,58 @@ async def test_first_run_tells_what_is_above_already(path: str, friend: Friend) 
     assert len(friend.told) == 2
 
 
+def test_growth_that_fell_before_it_was_taken_is_not_lost(path: str) -> None:
+    """It stays in the file until it is taken, and can be reached again then."""
+    store, memory = Store(path), Memory()
+    grown = Crossing(story=1, title="T", threshold="60/h", comments=70, last_hour=60)
+    poll = report(post(1), crossings=(grown,))
+    store.save([poll], [], memory)
+    memory.crossings.rearmed.add((1, "60/h"))
+
+    store.save([report(post(1))], [], memory)
+    kept = load_unsent(store.connection)
+    store.save([report(post(1))], [], memory, sent=[Notice(time=poll.started, crossings=(grown,))])
+    known = store.save([poll], [], memory)
+    again = load_unsent(store.connection)
+    store.close()
+
+    assert [crossing.story for crossing in kept] == [1]
+    assert known == []
+    assert [crossing.story for crossing in again] == [1]
+
+
 async def test_new_comments_that_nobody_took_are_told_by_the_next_run(
     path: str, friend: Friend
 ) -> None:
-    """Beside what the reader of the output is told."""
+    """Beside what the reader of the output is told; also after several runs without success."""
     world = front_page(3)
     await run(world, path, comments=True)
     friend.away = True
     missed = world.add_reply(world.top[0])
+    await run(world, path, comments=True)
     await run(world, path, comments=True)
     friend.away = False
     await run(world, path, comments=True)
     await run(world, path, comments=True)
 
     assert friend.comments == [missed]
+
+
+async def test_comments_that_died_before_they_were_told_are_forgotten(
+    path: str, friend: Friend
+) -> None:
+    """No run asks for them again."""
+    world = front_page(3)
+    await run(world, path, comments=True)
+    friend.away = True
+    missed = world.add_reply(world.top[0])
+    await run(world, path, comments=True)
+    world.kill(missed)
+    await run(world, path, comments=True)
+
+    with closing(sqlite3.connect(path)) as connection:
+        left = connection.execute("SELECT * FROM untold").fetchall()
+    assert left == []
 
 
 async def test_two_programs_on_one_history_tell_once(path: str, friend: Friend) -> None:

@@ -7,6 +7,7 @@ budget and retries.
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 from collections.abc import Callable
@@ -42,6 +43,9 @@ MAX_REFUSED = 60.0
 # Refusals of one request while others are answered. The pacer keeps them to one in twenty,
 # so that many in a row have to do with this item alone.
 MAX_REFUSALS = 20
+
+# Seconds before a refused request queues again: the pacer decides when it leaves.
+REFUSED_DELAY = 0.5
 
 # Redirects followed for one fetch: one to a canonical address, and one to spare.
 MAX_REDIRECTS = 2
@@ -91,7 +95,7 @@ class URLFetcher:
         """
         waits = delays(0 if failed else self.session.settings.retries)
         # A refusal is no fault of this item, and so uses up none of its retries.
-        refusals = delays(MAX_REFUSALS)
+        refusals = itertools.repeat(REFUSED_DELAY, MAX_REFUSALS)
         tries = 1
         while True:
             try:
@@ -137,15 +141,12 @@ class URLFetcher:
             self.fetch_counter += 1
             sent = True
             answer = await (self.session.get_soon if failed else self.session.get)(path, url)
-            pacer.accept()
+            pacer.accept(sent_at)
         except BadStatus as exc:
             if not exc.is_overload:
-                pacer.accept()
+                pacer.accept(sent_at)
                 raise
-            if exc.asks_to_wait:
-                pacer.refuse(sent_at, exc.retry_after)
-            else:
-                pacer.suspect(sent_at)
+            pacer.refuse(sent_at, exc.retry_after, asked=exc.asks_to_wait)
             self._note_refusal(exc)
             raise
         finally:

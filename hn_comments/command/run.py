@@ -108,6 +108,24 @@ def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
     """
     Poll and print until it is over, and return an exit code, unless the reports decide.
     """
+    try:
+        watch_and_print(settings, printer, stopper)
+    except TooManyErrors as exc:
+        logger.error("Stopped by --max-errors %d: %s", len(exc.messages), exc)
+        logger.error("Error detected, quitting")
+        return EXIT_ERRORS
+    except (BadProxy, BadReceiver, CannotServe, HistoryError, ScreenFailed) as exc:
+        logger.error("%s", exc)
+        return EXIT_USAGE
+    if settings.demo:
+        logger.info("%s", AFTER_THE_DEMO)
+    return EXIT_DONE
+
+
+def watch_and_print(settings: Settings, printer: Printer, stopper: Stopper) -> None:
+    """
+    Run the event loop of the polls.
+    """
     import asyncio
 
     # Not in a coroutine: importing aiohttp would block its loop for a tenth of a second.
@@ -123,11 +141,7 @@ def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
             service.tell(event)
 
     control = Control(told=printer.told, drain=settle)
-    try:
-        service = make_service(settings, control, printer)
-    except CannotServe as exc:
-        logger.error("%s", exc)
-        return EXIT_USAGE
+    service = make_service(settings, control, printer)
     if is_service(settings) and not has_terminal():
         stopper.on_hangup = printer.reopen
     # The collector would walk thousands of pending tasks again and again, a fifth of the
@@ -135,19 +149,8 @@ def poll(settings: Settings, printer: Printer, stopper: Stopper) -> int:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     reports = watch(settings, control=control, on_event=tell)
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(publish(reports, control, printer, stopper, service))
-    except TooManyErrors as exc:
-        logger.error("Stopped by --max-errors %d: %s", len(exc.messages), exc)
-        logger.error("Error detected, quitting")
-        return EXIT_ERRORS
-    except (BadProxy, BadReceiver, HistoryError, ScreenFailed) as exc:
-        logger.error("%s", exc)
-        return EXIT_USAGE
-    if settings.demo:
-        logger.info("%s", AFTER_THE_DEMO)
-    return EXIT_DONE
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(publish(reports, control, printer, stopper, service))
 
 
 def make_service(settings: Settings, control: "Control", printer: Printer) -> "Service | None":

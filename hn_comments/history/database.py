@@ -4,7 +4,8 @@ Open the history file: ours, sound and of this version, or refused before it is 
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -137,8 +138,7 @@ def migrate(
     """
     Take the steps that the file has not seen, and make its views anew: all or nothing.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection, "IMMEDIATE"):
         # Another process may have been faster.
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         for name in views:
@@ -151,10 +151,6 @@ def migrate(
             connection.execute(f"CREATE VIEW {name} AS {query}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {max(version, len(steps))}")
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
 
 
 def explain(path: str, exc: Exception) -> HistoryError:
@@ -225,3 +221,18 @@ def primary_code(exc: BaseException | None) -> int:
     Return the result code without its extension: https://www.sqlite.org/rescode.html.
     """
     return int(getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    """
+    Have everything written, or nothing.
+    """
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        # SQLite ends some of its failures so by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

@@ -42,13 +42,16 @@ def save_sent(connection: sqlite3.Connection, notice: Notice, now: str) -> None:
     )
 
 
-def forget_rearmed(connection: sqlite3.Connection, crossings: Crossings) -> None:
+def forget_rearmed(connection: sqlite3.Connection, crossings: Crossings) -> set[tuple[int, str]]:
     """
-    Forget what may be reached again.
+    Forget what may be reached again; return what nobody was told yet, which has to stay.
     """
     connection.executemany(
-        "DELETE FROM notices WHERE story_id = ? AND threshold = ?", [*crossings.rearmed]
+        "DELETE FROM notices WHERE story_id = ? AND threshold = ? AND sent_at IS NOT NULL",
+        [*crossings.rearmed],
     )
+    unsent = connection.execute("SELECT story_id, threshold FROM notices WHERE sent_at IS NULL")
+    return crossings.rearmed & {*unsent}
 
 
 def load_crossings(

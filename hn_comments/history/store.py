@@ -12,14 +12,23 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ..errors import HistoryError
 from ..events import AlreadyAbove, MemoryDropped, Tell
-from ..memory import Crossings, Discussion, Memory
+from ..memory import Discussion, Memory
 from ..models import Crossing, Notice, PollReport, utc_time
-from .database import CHOOSE_ANOTHER, DATABASE_ERRORS, explain, identify, is_damage, open_database
+from .database import (
+    CHOOSE_ANOTHER,
+    DATABASE_ERRORS,
+    explain,
+    identify,
+    is_damage,
+    open_database,
+    transaction,
+)
 from .keeping import PAUSE, find_end, remove_old
+from .ledger import Ledger
 from .loading import (
     ContradictionError,
     find_followed,
@@ -27,23 +36,8 @@ from .loading import (
     load_discussion,
     load_memory,
 )
-from .notices import (
-    add_threshold,
-    forget_rearmed,
-    load_crossings,
-    load_unsent,
-    read_thresholds,
-    save_crossings,
-    save_sent,
-)
-from .reports import (
-    forget_untold,
-    load_told,
-    load_untold,
-    save_report,
-    save_told,
-    save_untold,
-)
+from .notices import load_crossings
+from .reports import load_told
 from .rows import Times
 from .saving import Archive
 
@@ -91,10 +85,7 @@ class Store:
         self.identity = identify(path)
         self.damage: Exception | None = None
         self.is_recalled = is_recalled
-        # Who is to be told of new comments: the reader of the output, and receivers of notices.
-        self.audiences = audiences
-        # Comments that an earlier run did not tell, as long as nobody has looked at them.
-        self.untold: set[int] = set()
+        self.ledger = Ledger(self.connection, audiences)
         try:
             self._check_world()
         except HistoryError:
@@ -131,19 +122,7 @@ class Store:
         if not thresholds:
             return []
         with transaction(self.connection, "IMMEDIATE"):
-            known, now = read_thresholds(self.connection), utc_time(datetime.now(UTC))
-            added = [threshold for threshold in thresholds if threshold not in (known or ())]
-            above = [
-                AlreadyAbove(
-                    threshold=threshold, posts=add_threshold(self.connection, threshold, now)
-                )
-                for threshold in added
-                if known is not None
-            ]
-            self.connection.executemany(
-                "INSERT OR IGNORE INTO thresholds VALUES (?)", [(name,) for name in thresholds]
-            )
-        return above
+            return self.ledger.add_thresholds(thresholds)
 
     def save(
         self,
@@ -167,60 +146,31 @@ class Store:
             raise FileMovedError(self.path)
         if self.damage:
             raise self.damage
-        known: list[Crossing] = []
+        kept: set[tuple[int, str]] = set()
         with transaction(self.connection, "IMMEDIATE"):
-            for report in reports:
-                save_report(self.connection, report)
-                known += save_crossings(self.connection, report.crossings, utc_time(report.started))
-                for audience in self.audiences:
-                    save_untold(self.connection, audience, report.comments)
-            for report in told:
-                save_told(self.connection, report)
-            for notice in sent:
-                self._save_sent(notice)
+            known = self.ledger.note_reports(reports)
+            self.ledger.note_told(told)
+            self.ledger.note_sent(sent)
             if memory is not None and reports:
                 self.archive.save(memory, utc_time(reports[-1].started))
-                self._save_crossings(memory.crossings)
-                self._forget_untold(reports, memory)
-            if self.keep is not None and reports and time.monotonic() >= self._remove_at:
-                self._remove_old(reports[-1].started, self.keep, memory)
+                kept = self.ledger.note_memory(memory)
+            if reports:
+                self._remove_old(reports[-1].started, memory)
             self._save_world()
         self.archive.committed()
         if memory is not None:
-            memory.crossings.rearmed.clear()
+            memory.crossings.rearmed &= kept
             memory.crossings.silent.clear()
+            memory.gone.clear()
         return known
 
-    def _remove_old(self, now: datetime, keep: float, memory: Memory | None) -> None:
+    def _remove_old(self, now: datetime, memory: Memory | None) -> None:
+        if self.keep is None or time.monotonic() < self._remove_at:
+            return
         remembered = memory.discussions if memory is not None else ()
-        before = find_end(self.connection, now, keep)
+        before = find_end(self.connection, now, self.keep)
         if not remove_old(self.connection, before, besides=remembered):
             self._remove_at = time.monotonic() + PAUSE
-
-    def _save_crossings(self, crossings: Crossings) -> None:
-        """
-        Write what may be reached again, and what was reached before anybody asked.
-        """
-        forget_rearmed(self.connection, crossings)
-        now = datetime.now(UTC)
-        save_crossings(self.connection, crossings.silent, utc_time(now))
-        silent = Notice(time=now, crossings=tuple(crossings.silent))
-        save_sent(self.connection, silent, utc_time(now))
-
-    def _save_sent(self, notice: Notice) -> None:
-        save_sent(self.connection, notice, utc_time(datetime.now(UTC)))
-        ids = [comment.item.id for comment in notice.comments]
-        forget_untold(self.connection, "receivers", ids)
-
-    def _forget_untold(self, reports: Sequence[PollReport], memory: Memory) -> None:
-        """
-        Forget the comments of earlier runs that turned out to be gone: nobody tells them.
-        """
-        telling = {comment.item.id for report in reports for comment in report.comments}
-        gone = self.untold - memory.untold.keys() - telling
-        for audience in self.audiences:
-            forget_untold(self.connection, audience, gone)
-        self.untold &= memory.untold.keys()
 
     def recall(
         self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
@@ -273,9 +223,7 @@ class Store:
             load_memory(self.connection, memory)
         except ContradictionError as exc:
             self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
-        memory.untold.update(load_untold(self.connection))
-        memory.unsent.extend(load_unsent(self.connection))
-        self.untold = {*memory.untold}
+        self.ledger.load(memory)
 
     def _load(self, memory: Memory, post_id: int) -> None:
         discussion = Discussion(post_id, clock=memory.clock, newcomers=memory.newcomers)
@@ -322,18 +270,3 @@ def no_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    """
-    Have everything written, or nothing.
-    """
-    connection.execute(f"BEGIN {kind}")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        # SQLite ends some of its failures so by itself.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")

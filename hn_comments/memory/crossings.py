@@ -18,7 +18,7 @@ class Crossings:
     The thresholds that were reached, each with its post.
 
     A number of comments is reached once and for all; a number in an hour again, after it fell
-    below half. *rearmed* are those that fell so since the history was saved.
+    below half. *rearmed* are those that fell so, and that the history still has as reached.
     """
 
     def __init__(self) -> None:

@@ -46,6 +46,8 @@ class Memory:
         self.crossings = Crossings()
         # What earlier runs found and did not tell: comments with their stories, and crossings.
         self.untold: dict[int, Untold] = {}
+        # Those of the comments that turned out to be gone, until the history forgets them.
+        self.gone: set[int] = set()
         self.unsent: list[Crossing] = []
         self.maxitem = MaxItem()
         self.pending = Pending()
@@ -71,6 +73,7 @@ class Memory:
         self.discussions.clear()
         self.told.clear()
         self.untold.clear()
+        self.gone.clear()
         self.unsent.clear()
         self.crossings = Crossings()
         self.maxitem, self.pending, self.updates = MaxItem(), Pending(), Updates()

@@ -22,6 +22,9 @@ GRACE = 2.0
 # Characters of one variable at most: an environment has room for some 100 kB in all.
 MAX_VARIABLE = 30_000
 
+# The variable with the addresses of other receivers.
+ADDRESSES = "HN_COMMENTS_NOTIFY"
+
 
 class Command:
     """
@@ -49,7 +52,7 @@ class Command:
                 # What it prints is for people, and not for who reads our results.
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                env={**os.environ, **environment(notice)},
+                env=environment(notice),
                 # A group of its own, so that all that it starts can be ended.
                 start_new_session=True,
             )
@@ -99,7 +102,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 def environment(notice: Notice) -> dict[str, str]:
     """
-    Return what a command finds in its environment.
+    Return what a command finds in its environment: ours, without the other receivers' secrets.
     """
     message = word(notice)
     found = {"HN_TITLE": message.title, "HN_BODY": message.body}
@@ -114,4 +117,5 @@ def environment(notice: Notice) -> dict[str, str]:
     elif notice.comments:
         comment = notice.comments[0]
         found |= {"HN_STORY": str(comment.story), "HN_LINK": comment.link}
-    return {key: value.replace("\0", "")[:MAX_VARIABLE] for key, value in found.items()}
+    ours = {key: value for key, value in os.environ.items() if key != ADDRESSES}
+    return ours | {key: value.replace("\0", "")[:MAX_VARIABLE] for key, value in found.items()}

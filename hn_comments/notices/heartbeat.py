@@ -6,9 +6,11 @@ that succeeded, with /fail at its end for one that failed.
 """
 
 import asyncio
-from urllib.parse import urlsplit
+import base64
+from urllib.parse import unquote, urlsplit
 
 from .. import __version__
+from ..errors import BadReceiver
 from ..events import Troubles
 from ..tasks import in_thread
 from .background import Background
@@ -22,9 +24,14 @@ TIMEOUT, DELAYS = 10.0, (1.0, 5.0)
 class Heartbeat:
     """
     Tells the address *url* how polls end; *troubles* hears when it cannot be told.
+
+    Raises:
+        BadReceiver: if the address is none that can be asked for.
     """
 
     def __init__(self, url: str, background: Background, troubles: Troubles) -> None:
+        if not is_web_address(url):
+            raise BadReceiver(f"the heartbeat needs an http(s) address, not {mask(url)}")
         self.url = url
         self.background = background
         self.troubles = troubles
@@ -51,7 +58,7 @@ class Heartbeat:
 
     async def _beat(self, url: str) -> None:
         for delay in (*DELAYS, None):
-            problem = await in_thread(lambda: ask(url), name="heartbeat")
+            problem = await ask_in_time(url)
             if problem is None:
                 self.troubles.end("heartbeat", self.name)
                 return
@@ -69,21 +76,60 @@ def failing(url: str) -> str:
     return parts._replace(path=f"{parts.path.rstrip('/')}/fail").geturl()
 
 
+def is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # The port is read when it is asked for.
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+async def ask_in_time(url: str) -> str | None:
+    """
+    Ask for an address, and return why that failed, if so.
+    """
+    try:
+        # A server that sends a byte now and then would never use up the time of `ask`.
+        async with asyncio.timeout(TIMEOUT):
+            return await in_thread(lambda: ask(url), name="heartbeat")
+    except TimeoutError:
+        return f"no answer within {TIMEOUT:g} seconds"
+
+
 def ask(url: str) -> str | None:
     """
     Ask for an address, and return why that failed, if so. Blocks.
+
+    Raises:
+        TimeoutError: if for so long nothing came.
     """
     # Whoever has no heartbeat does not wait for them.
+    import http.client
     import urllib.error
     import urllib.request
 
-    agent = {"User-Agent": f"hn-comments/{__version__}"}
-    request = urllib.request.Request(url, headers=agent)  # noqa: S310 - checked in the settings
+    address, headers = take_secret(url)
+    request = urllib.request.Request(address, headers=headers)  # noqa: S310 - checked at first
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310
             return None
+    except TimeoutError:
+        raise
     except urllib.error.HTTPError as exc:
         return f"HTTP {exc.code}"
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, http.client.HTTPException) as exc:
         # The reason of a URLError is the error below it; its own words may hold the address.
         return str(getattr(exc, "reason", "")) or type(exc).__name__
+
+
+def take_secret(url: str) -> tuple[str, dict[str, str]]:
+    """
+    Return an address without user and password, which urllib takes for its host, and headers.
+    """
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    headers = {"User-Agent": f"hn-comments/{__version__}"}
+    if user:
+        headers["Authorization"] = f"Basic {base64.b64encode(unquote(user).encode()).decode()}"
+    return parts._replace(netloc=host).geturl(), headers

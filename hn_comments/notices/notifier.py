@@ -101,29 +101,36 @@ class Outbox:
             while self._waiting:
                 notices = [*self._waiting]
                 self._waiting = []
-                whole = merge(notices)
-                if await self._send(whole):
+                whole, delay = merge(notices), next(delays)
+                if await self._send(whole, delay):
                     self.taken(whole)
                     delays = backoff()
                     continue
                 self._waiting.insert(0, whole)
-                if not await self._wait(next(delays)):
+                if not await self._wait(delay):
                     return
         finally:
             self._is_sending = False
 
-    async def _send(self, notice: Notice) -> bool:
+    async def _send(self, notice: Notice, delay: float) -> bool:
         """
-        Send a notice, and return whether it was taken.
+        Send a notice, and return whether it was taken; if not, it is tried again after *delay*.
         """
         try:
             await self.receiver.send(notice)
+        except asyncio.CancelledError:
+            # Only the end of the program cuts it short, and nobody would hear of it.
+            self._note("no answer before the end of the program", None)
+            raise
         except NotTaken as exc:
-            self.troubles.note("receiver", str(exc), subject=self.receiver.name)
+            self._note(str(exc), None if self.closing.is_set() else delay)
             return False
         self.troubles.end("receiver", self.receiver.name)
         self.troubles.tell(NoticeTaken(receiver=self.receiver.name))
         return True
+
+    def _note(self, reason: str, next_in: float | None) -> None:
+        self.troubles.note("receiver", reason, subject=self.receiver.name, next_in=next_in)
 
     async def _wait(self, seconds: float) -> bool:
         """

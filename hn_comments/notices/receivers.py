@@ -63,7 +63,10 @@ class Address:
         logging.getLogger("apprise").propagate = False
         self.name = mask(url)
         self._url = url
-        self._apprise = apprise.Apprise()
+        # In the thread that asks, without a time limit, which needs another one: for threads of
+        # Apprise's own Python waits at the end of the program, whatever they do.
+        asset = apprise.AppriseAsset(async_mode=False, service_timeout=0)
+        self._apprise = apprise.Apprise(asset=asset)
         with warnings.catch_warnings():
             # It asks for modules that newer versions of Python do not have.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -91,7 +94,6 @@ class Address:
             message.body,
             message.title,
             body_format="text",
-            timeout=PATIENCE,
             log_callback=lambda entry, _: said.append(str(entry.message)),
             log_level=logging.WARNING,
         )

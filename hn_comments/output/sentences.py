@@ -155,6 +155,11 @@ SAYINGS: dict[type, Callable[[Any], Iterator[Said]]] = {
     Notice: say_notice,
 }
 
+
+def say_whether_again(trouble: Trouble) -> str:
+    return "" if trouble.next_in is None else " (it is tried again)"
+
+
 # How loud a trouble is, if not a warning.
 LOUDNESS: dict[Kind, int] = {"polls": logging.ERROR, "descendants": logging.INFO}
 
@@ -168,7 +173,7 @@ BEGINNINGS: dict[Kind, Callable[[Trouble], str]] = {
         " poll can write it"
     ),
     "descendants": lambda t: f"Post {t.subject}: {t.reason}",
-    "receiver": lambda t: f"Cannot tell {t.subject}: {t.reason} (it is tried again)",
+    "receiver": lambda t: f"Cannot tell {t.subject}: {t.reason}{say_whether_again(t)}",
     "heartbeat": lambda t: f"The heartbeat is not heard at {t.subject}: {t.reason}",
     "metrics": lambda t: f"Cannot write {t.subject}: {t.reason} (it is tried again)",
 }
