@@ -13,7 +13,7 @@ from hn_comments import Notice, PollReport, PostReport
 from hn_comments.models import utc_time
 
 from .hurried import date_of
-from .site import Site
+from .site import DAY, RATE, Site
 
 
 # Problems that are described; one more fault would only repeat them.
@@ -51,8 +51,9 @@ class Judge:
     *found* has, for each untold change, the seconds until the count was right again.
     """
 
-    def __init__(self, site: Site, thresholds: tuple[str, ...]) -> None:
+    def __init__(self, site: Site, thresholds: tuple[str, ...], log: Path) -> None:
         self.site = site
+        self.log = log
         self.thresholds = thresholds
         self.counted: Counter[str] = Counter()
         self.problems: list[str] = []
@@ -74,6 +75,8 @@ class Judge:
         self.counted["problems"] += 1
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(f"{date_of(self.site.machine.now)}: {problem}")
+            with self.log.open("a") as file:
+                file.write(f"{self.problems[-1]}\n")
 
     def judge(self, report: PollReport, rows: list[dict[str, Any]]) -> None:
         """Compare a report and its rows with the truth."""
@@ -171,10 +174,23 @@ class Judge:
         if self.taken != self.expected:
             self.complain(f"not told: {self.expected - self.taken}")
             self.complain(f"told too often: {self.taken - self.expected}")
-        if set(self.comments_taken) != self.comments:
-            missing = {*self.comments} - self.comments_taken.keys()
-            self.complain(f"{len(missing)} comments were not told to the receivers: {missing}")
-            more = self.comments_taken.keys() - self.comments
-            self.complain(f"{len(more)} were told to the receivers alone: {more}")
-        if twice := {i for i, times in self.comments_taken.items() if times > 1} - self.twice:
-            self.complain(f"{len(twice)} comments were told twice to the receivers: {twice}")
+        self._compare_comments(self.site.world.next_id)
+
+    def forget(self) -> None:
+        """Compare what was told of the comments before yesterday, and forget it."""
+        self._compare_comments(self.site.world.next_id - int(2 * DAY / 60 * RATE))
+
+    def _compare_comments(self, end: int) -> None:
+        """Compare which comments before the id *end* the reader was told, and the receivers."""
+        told = {comment for comment in self.comments if comment < end}
+        taken = {comment for comment in self.comments_taken if comment < end}
+        if missing := told - taken:
+            self.complain(f"the receivers were not told {missing}")
+        if more := taken - told:
+            self.complain(f"the receivers alone were told {more}")
+        if twice := {i for i in taken if self.comments_taken[i] > 1} - self.twice:
+            self.complain(f"the receivers were told twice {twice}")
+        self.counted["comments"] += len(told)
+        self.comments -= told
+        for comment in taken:
+            del self.comments_taken[comment]
