@@ -276,7 +276,7 @@ def leaving_nothing() -> Iterator[None]:
             signal.signal(signum, handle)
         logging.captureWarnings(capture=False)
         # aiohttp keeps what the last thousand servers had to call.
-        web_app._build_middlewares.cache_clear()  # type: ignore[attr-defined]
+        web_app._cached_build_middleware.cache_clear()
         logging.getLogger().handlers[:] = handlers
         gc.unfreeze()
         gc.set_threshold(*thresholds)
