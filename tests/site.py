@@ -179,23 +179,20 @@ class Site:
 
     def moderate(self) -> None:
         """Make a change that no list names."""
-        kind = self.chance.choices([*UNTOLD], [*UNTOLD.values()])[0]
-        story = self._choose_story()
-        comment = self.chance.choice(self.world.threads[story])
-        live = is_live(self.world.items.get(comment))
-        if live != (kind != "revive"):
+        (kind,) = self.chance.choices([*UNTOLD], [*UNTOLD.values()])
+        story, other = self._choose_story(), self._choose_story()
+        items = self.world.items
+        comments = [i for i in self.world.threads[story] if items.get(i)]
+        comments = [i for i in comments if is_live(items[i]) == (kind != "revive")]
+        if not comments or (kind == "move" and story == other):
             return
+        comment = self.chance.choice(comments)
         match kind:
             case "kill":
                 self.world.kill(comment, quietly=True)
             case "revive":
-                if self.world.items.get(comment) is None:
-                    return
                 self.world.revive(comment, quietly=True)
             case "move":
-                other = self._choose_story()
-                if other == story:
-                    return
                 self.moved_comments.add(comment)
                 self.world.move(comment, other)
                 self.moved |= {story, other}
@@ -221,12 +218,12 @@ class Site:
         gone |= {i for i, item in world.items.items() if item is None and i < newest}
         for known in (world.items, world.threads, world.buried, self.hidden):
             for item_id in gone & known.keys():
-                del known[item_id]  # type: ignore[attr-defined]
+                del known[item_id]
         world.unlisted -= gone
         replicas = world.replicas
         for late in (replicas._past, replicas._late_kids, replicas._late_counts):
             for item_id in gone & late.keys():
-                del late[item_id]  # type: ignore[attr-defined]
+                del late[item_id]
 
 
 def is_post(item: dict[str, Any]) -> bool:

@@ -10,13 +10,14 @@ import csv
 import io
 import itertools
 import json
+import os
 import random
 import signal
 import sqlite3
 import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,8 +144,9 @@ async def send(process: Process, case: Case) -> None:
     """Send the signals, each in its time."""
     for name, seconds in zip(case.signals, (*case.pauses, PAUSE), strict=False):
         await asyncio.sleep(seconds * 1000 * MS)
-        if process.returncode is None:
-            process.send_signal(signal.Signals[f"SIG{name}"])
+        # Not send_signal(): it may take the exit code away from who waits for it.
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.Signals[f"SIG{name}"])
 
 
 @asynccontextmanager
