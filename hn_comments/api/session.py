@@ -1,12 +1,13 @@
 """
 The connections to one API: one GET, and every way in which it can fail.
 
-Only this module, `connections`, `names` and `reasons` know aiohttp's client; its errors end here.
-`fetcher` counts requests, and decides which are tried again.
+Only this module, `connections`, `line`, `names` and `reasons` know aiohttp's client; its errors
+end here. `fetcher` counts requests, and decides which are tried again.
 """
 
 import asyncio
 import time
+from collections.abc import Callable, Collection
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Self
@@ -26,6 +27,7 @@ from ..errors import (
     ProxyFailed,
     RedirectRefused,
 )
+from ..models import SourceName
 from ..settings import Settings
 from .addresses import proxy_for
 from .connections import Attempt, Connector, begin_attempt, break_off
@@ -52,11 +54,18 @@ PATIENCE = 1 / 4
 class Session:
     """
     The connections to one API, shared by all fetchers; use it with `async with`.
+
+    It is the `Source` "http", whatever the settings say.
     """
+
+    name: SourceName = "http"
+    # It answers questions, and says nothing by itself.
+    tells = False
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self.pacer = Pacer(self.settings.connections)
+        self.on_change: Callable[[], object] = lambda: None
         self._deadlines = Deadlines(self.settings.fetch_timeout)
         self._short_deadlines = Deadlines(self.settings.fetch_timeout * PATIENCE)
         self._http: aiohttp.ClientSession | None = None
@@ -108,6 +117,11 @@ class Session:
         """
         return await self._get(path, url, self._short_deadlines)
 
+    def watch(self, paths: Collection[str]) -> None:
+        """
+        Do nothing: see `tells`.
+        """
+
     async def _get(self, path: str, url: URL, deadlines: Deadlines) -> bytes | URL:
         attempt = begin_attempt()
         deadline = deadlines.start(attempt.note_phase)
@@ -121,7 +135,7 @@ class Session:
             break_off(attempt.transport)
 
     async def _send(self, path: str, url: URL, attempt: Attempt) -> bytes | URL:
-        async with self._opened.get(url, allow_redirects=False) as response:
+        async with self.http.get(url, allow_redirects=False) as response:
             attempt.answered = True
             self._heard_at = asyncio.get_running_loop().time()
             if response.status == 200:
@@ -164,7 +178,10 @@ class Session:
         return ConnectionFailed(path, describe(exc) + hint)
 
     @property
-    def _opened(self) -> aiohttp.ClientSession:
+    def http(self) -> aiohttp.ClientSession:
+        """
+        The client, while it is open.
+        """
         if self._http is None:
             raise RuntimeError("a Session is open only inside `async with Session(...)`")
         return self._http
@@ -187,11 +204,16 @@ async def send_once(
     their base class: https://github.com/aio-libs/aiohttp/issues/10790
     """
     try:
-        return await send(request)
+        response = await send(request)
     except aiohttp.ClientConnectorError:
         raise  # no connection, so nothing is sent again; `get` needs its exact class
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise aiohttp.ClientConnectionError(describe(exc)) from exc
+    if response.status in REDIRECTS and aiohttp.hdrs.UPGRADE in request.headers:
+        # For a websocket, aiohttp would follow it, to wherever it leads.
+        response.close()
+        raise aiohttp.ClientConnectionError(f"HTTP {response.status}, which is not followed")
+    return response
 
 
 async def read_body(path: str, response: aiohttp.ClientResponse) -> bytes:

@@ -10,6 +10,7 @@ import gc
 import logging
 import sys
 from collections.abc import AsyncIterable, Callable
+from types import FrameType
 
 from ..errors import (
     BadProxy,
@@ -26,7 +27,7 @@ from ..output.stamps import is_service
 from ..output.writer import Writer
 from ..settings import Settings
 from .environment import drop_nonsense
-from .signals import Stopper, has_terminal
+from .signals import Stopper, catch_signals, has_terminal, leave_at_once
 
 
 # A type checker takes this for typing.TYPE_CHECKING.
@@ -64,6 +65,8 @@ def run(settings: Settings) -> int:
     """
     if settings.notify_test:
         return try_notices(settings)
+    if settings.check:
+        return try_ways(settings)
     drop_nonsense()
     stopper = Stopper()
     printer = Printer(settings, stop=stopper.stop)
@@ -83,8 +86,14 @@ def try_notices(settings: Settings) -> int:
     """
     Say who takes a notice now, and return the exit code for that.
     """
+    from ..notices import kill_commands
     from .trial import try_receivers
 
+    def leave(signum: int, frame: FrameType | None) -> None:
+        kill_commands()
+        leave_at_once(signum, frame)
+
+    catch_signals(leave)
     try:
         answers = [*try_receivers(settings)]
     except BadReceiver as exc:
@@ -93,6 +102,22 @@ def try_notices(settings: Settings) -> int:
     for sentence, _ in answers:
         sys.stdout.write(f"{sentence}\n")
     return EXIT_DONE if all(taken for _, taken in answers) else EXIT_ERRORS
+
+
+def try_ways(settings: Settings) -> int:
+    """
+    Say what comes over HTTP, and over the socket, and return the exit code for that.
+    """
+    import asyncio
+
+    from .check import print_check
+
+    try:
+        well = asyncio.run(print_check(settings))
+    except BadProxy as exc:
+        sys.stderr.write(f"hn-comments: error: {exc}\n")
+        return EXIT_USAGE
+    return EXIT_DONE if well else EXIT_ERRORS
 
 
 def code_of(printer: Printer) -> int:
@@ -179,10 +204,17 @@ async def publish(
     """
     import asyncio
 
+    from ..notices import kill_commands
+
     loop = asyncio.get_running_loop()
     stopper.connect(functools.partial(loop.call_soon_threadsafe, control.stop))
     display = printer.display
-    stopper.on_leaving = display.restore
+
+    def leave() -> None:
+        kill_commands()
+        display.restore()
+
+    stopper.on_leaving = leave
     try:
         # The port before the live table, which hides what is said.
         async with (

@@ -42,6 +42,8 @@ class Memory:
         self.troubles = troubles or Troubles()
         self.turn = asyncio.Lock()
         self.discussions: dict[int, Discussion] = {}
+        # Whether the trees are for later polls, and for the history.
+        self.keeps_trees = True
         self.told = ToldPosts()
         self.crossings = Crossings()
         # What earlier runs found and did not tell: comments with their stories, and crossings.
@@ -62,7 +64,8 @@ class Memory:
         Return a memory that knows what was told, and keeps that, but no tree.
         """
         memory = Memory(self.clock, troubles=self.troubles)
-        memory.told, memory.untold = self.told, self.untold
+        memory.keeps_trees = False
+        memory.told, memory.untold, memory.gone = self.told, self.untold, self.gone
         memory.crossings, memory.unsent = self.crossings, self.unsent
         return memory
 
@@ -112,6 +115,7 @@ class Memory:
         """
         for item_id in self.updates.due(listed, self.clock()):
             self.pending.hurry(item_id)
+            self.newcomers.mark_stale(item_id)
             for discussion in self.discussions.values():
                 discussion.tree.mark_stale(item_id)
 
@@ -177,6 +181,9 @@ class Memory:
 
         A comment joins its trees, and is kept for a while for those that need it later.
         """
+        if not isinstance(answer, HNCommentsError):
+            for discussion in self.discussions.values():
+                discussion.hear(item_id, answer)
         if not isinstance(answer, Item):
             self._postpone(item_id, answer)
             return None
