@@ -81,7 +81,7 @@ class HurriedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.machine.now
 
-    def run_in_executor(self, *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(self, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         self.selector.busy += 1
         future = super().run_in_executor(*args)
         future.add_done_callback(self._end_work)
