@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import selectors
+import signal
 import sqlite3
 import sys
 import time
@@ -237,8 +238,14 @@ async def started(*program: str, **options: Any) -> AsyncIterator[Process]:
 
 async def outcome(process: Process) -> tuple[int | None, str, str]:
     """Return exit code, stdout and stderr at the end, where stderr never complains."""
-    async with asyncio.timeout(DEADLINE):
-        outputs = await process.communicate()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            outputs = await process.communicate()
+    except TimeoutError as exc:
+        # In its strictest mode Python says then where it is.
+        process.send_signal(signal.SIGABRT)
+        _, hanging = await process.communicate()
+        raise AssertionError(f"it does not end:\n{hanging.decode()}") from exc
     stdout, stderr = ((output or b"").decode().replace(os.linesep, "\n") for output in outputs)
     assert not COMPLAINTS.search(stderr), stderr
     return process.returncode, stdout, SLOW_CALLBACK.sub("", stderr)

@@ -292,6 +292,26 @@ print(stopper.exit_code)
 
 
 @posix_only
+async def test_second_hangup_is_ignored_to_the_very_end() -> None:
+    """Also when Python has forgotten all handlers, and has not quite ended."""
+    code = """
+import builtins, os, signal, sys
+from hn_comments.command.signals import Stopper
+
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid(), signum=signal.SIGHUP):
+        kill(pid, signum)
+
+stopper = Stopper()
+stopper.connect(lambda: None)
+os.kill(os.getpid(), signal.SIGTERM)
+builtins.late = Late()  # Of all modules, this one goes last.
+sys.exit(stopper.exit_code)
+"""
+    assert await run(sys.executable, "-c", code) == (143, "", "")
+
+
+@posix_only
 @pytest.mark.parametrize("module", ["hn_comments.command.options", "aiohttp"])
 async def test_signal_before_the_loop_runs(module: str) -> None:
     """While modules are still imported, too, there is no traceback."""
