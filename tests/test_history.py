@@ -430,8 +430,8 @@ def scribbled(path: str) -> None:
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (foreign, "is another program's SQLite file: give --history another name"),
-        (text, "is not an SQLite file: give --history another name"),
+        (foreign, "is another program's SQLite file: name another one"),
+        (text, "is not an SQLite file: name another one"),
         (newer, f"has version {VERSION + 1}, this hn-comments knows version {VERSION}: use the"),
         (halved, "is damaged"),
         (scribbled, "is damaged"),
@@ -455,8 +455,8 @@ def test_refused_file_stays_as_it_is(make: Any, problem: str, path: str) -> None
     [
         (".", "is a directory: name a file in it"),
         ("none/h.db", "is in a directory that does not exist: create that"),
-        ("\0", "has a name that no file can have: give --history another name"),
-        ("/dev/null", "is no ordinary file: give --history another name"),
+        ("\0", "has a name that no file can have: name another one"),
+        ("/dev/null", "is no ordinary file: name another one"),
     ],
 )
 def test_path_that_cannot_be(name: str, problem: str, tmp_path: Path) -> None:

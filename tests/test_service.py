@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import sys
 from asyncio.subprocess import PIPE
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -450,7 +451,10 @@ async def test_extra_that_is_missing_is_a_sentence(
     name = option.partition("=")[0]
     assert code == 2
     (line,) = service.lines
-    assert line.endswith(f"] argument {name}: needs {module}: pip install 'hn-comments[serve]'")
+    package = module.replace("_", "-")
+    assert line.endswith(
+        f"] argument {name}: needs {package}: {sys.executable} -m pip install {package}"
+    )
 
 
 # The end.

@@ -209,6 +209,8 @@ class Session:
             return CertificateInvalid(path, str(exc.certificate_error))
         if isinstance(exc, aiohttp.ClientHttpProxyError):
             return ProxyFailed(path, self._proxy_name, exc.status)
+        if self._proxy and isinstance(exc, aiohttp.ClientConnectorDNSError):
+            hint = " (the proxy)"
         return ConnectionFailed(path, describe(exc) + hint)
 
     @property

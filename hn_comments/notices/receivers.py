@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ..errors import BadReceiver
+from ..errors import BadReceiver, how_to_install
 from ..models import Notice
 from ..settings import Settings
 from ..tasks import in_thread
@@ -74,7 +74,7 @@ class Address:
         try:
             import apprise
         except ImportError as exc:
-            problem = "sending notices needs Apprise: pip install 'hn-comments[notify]'"
+            problem = f"--notify needs Apprise: {how_to_install('apprise')}"
             raise BadReceiver(problem) from exc
         # It logs what it does, with addresses; the reasons are taken from its results.
         logging.getLogger("apprise").propagate = False

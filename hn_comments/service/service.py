@@ -4,7 +4,7 @@ All that is told what the engine says, besides the printer: the port, the metric
 
 from typing import Self
 
-from ..errors import CannotServe
+from ..errors import CannotServe, how_to_install
 from ..events import Event, Tell, Troubles
 from ..models import PollReport
 from ..settings import Settings
@@ -117,4 +117,5 @@ def extra_missing(field: str, exc: ImportError) -> CannotServe:
     """
     Return the error for a setting that needs the extra `serve`, which was not installed.
     """
-    return CannotServe(field, f"needs {exc.name or exc}: pip install 'hn-comments[serve]'")
+    package = str(exc.name).replace("_", "-")
+    return CannotServe(field, f"needs {package}: {how_to_install(package)}")
