@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from hn_comments import Settings
+from hn_comments import Settings, __version__
 from hn_comments.command.arguments import split
 from hn_comments.command.options import build_parser, parse_settings
 from hn_comments.durations import read_duration
@@ -527,7 +527,7 @@ def test_api_url_from_the_environment(
 
 async def test_help_and_version() -> None:
     """Both answer on stdout with exit code 0."""
-    for option, expected in (("--help", build_parser().format_help()), ("--version", "0.1.0")):
+    for option, expected in (("--help", build_parser().format_help()), ("--version", __version__)):
         environment = {**os.environ, "COLUMNS": os.environ.get("COLUMNS", "80")}
         code, stdout, stderr = await run(*COMMAND, option, env=environment)
 

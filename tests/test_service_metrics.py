@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hn_comments import Settings, Traffic, Trouble
+from hn_comments import Settings, Traffic, Trouble, __version__
 from hn_comments.events import NoticeTaken
 from hn_comments.service.metrics import Metrics
 from hn_comments.simulator import Simulator
@@ -68,7 +68,7 @@ async def test_metrics_add_up_to_the_polls() -> None:
     assert found["hn_comments_comments",] == 11
     assert found["hn_comments_new_comments_total",] == 1
     assert found["hn_comments_period_seconds",] == 200 * MS
-    assert found["hn_comments_build_info", sys.version.split()[0], "0.1.0"] == 1
+    assert found["hn_comments_build_info", sys.version.split()[0], __version__] == 1
     assert found["process_resident_memory_bytes",] > 1e6
     assert str(world.top[0]) not in text
     assert "_created" not in text
