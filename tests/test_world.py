@@ -106,15 +106,18 @@ async def test_item_that_changed_alone_is_believed_in_the_end() -> None:
     assert not ear.sentences()
 
 
-async def test_mock_that_is_started_anew_is_counted_anew() -> None:
-    """While the program runs: fewer items, with the same ids."""
+@pytest.mark.parametrize(("before", "after"), [((5, 6), (2,)), ((30,), (36, 60, 9))])
+async def test_mock_that_is_started_anew_is_counted_anew(
+    before: tuple[int, ...], after: tuple[int, ...]
+) -> None:
+    """While the program runs: fewer items with the same ids, or more, some of them read at once."""
     clock, ear = Clock(), Ear()
     memory = Memory(clock, troubles=Troubles(ear))
-    async with Simulator(front_page(5, 6)) as simulator:
+    async with Simulator(front_page(*before)) as simulator:
         settings = Settings(api_url=simulator.url, retries=0)
         async with Session(settings) as session:
             await poll_once(URLFetcher(session), memory=memory, limit=10)
-            simulator.world = older(front_page(2))
+            simulator.world = older(front_page(*after))
             for item in [*simulator.world.items]:
                 simulator.world.touch(item)
             reports = []
@@ -124,6 +127,6 @@ async def test_mock_that_is_started_anew_is_counted_anew() -> None:
                 reports.append(report)
 
     assert reports[0].status != "exact"
-    assert [story.count and story.count.comments for story in reports[-1].stories] == [2]
+    assert [story.count and story.count.comments for story in reports[-1].stories] == [*after]
     assert reports[-1].status == "exact"
     assert len(ear.sentences()) == 1
