@@ -714,6 +714,41 @@ async def test_busy_file_delays_no_exit(path: str, monkeypatch: pytest.MonkeyPat
         assert query(path, "SELECT count(*) FROM polls") == [(2,)]
 
 
+async def test_poll_after_a_cancelled_one_waits_for_another_process(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only who is cancelled is in a hurry: a poll that ran out of time is not the last one."""
+    tries, memory = Tries(monkeypatch), Memory()
+    begun, go_on, recall = threading.Event(), threading.Event(), Store.recall
+
+    def recall_slowly(*args: Any, **more: Any) -> None:
+        begun.set()
+        assert go_on.wait(DEADLINE)
+        recall(*args, **more)
+
+    monkeypatch.setattr(Store, "recall", recall_slowly)
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 10 * DEADLINE)
+    async with client(front_page(3)) as (_, fetcher), History(path) as history:
+        task = asyncio.create_task(history.recall(memory, ()))
+        await eventually(begun.is_set)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(10 * MS)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            one = Poll(fetcher, Settings(), memory=memory, number=1, history=history)
+            task = asyncio.create_task(one.run(lambda _: None))
+            await eventually(lambda: tries.number > 2 or task.done())
+            waited = not task.done()
+        await task
+
+    assert waited
+    assert query(path, "SELECT count(*) FROM polls") == [(1,)]
+
+
 async def test_busy_file_delays_no_poll_twice(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one waits for a while, the next ones try once."""
     tries, memory = Tries(monkeypatch), Memory()

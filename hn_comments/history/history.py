@@ -76,8 +76,8 @@ class History:
         # Notices that were taken, and thresholds that are new to the file.
         self._sent: list[Notice] = []
         self._added: set[str] = set()
-        # Whether somebody cannot wait for another process that writes.
-        self._hurried = False
+        # How many cannot wait for another process that writes.
+        self._hurried = 0
         # Polls that remember nothing overlap.
         self._turn = asyncio.Lock()
         # One thread: SQLite connections dislike others, and one write waits for another.
@@ -123,7 +123,6 @@ class History:
 
     async def _close(self) -> None:
         try:
-            self._hurried = False
             if self._waiting or self._sent or self._just_told():
                 await self._write(PATIENCE_AT_THE_END)
             self._tell_what_is_lacking()
@@ -299,8 +298,11 @@ class History:
             try:
                 await asyncio.wait([task])
             except asyncio.CancelledError as exc:
-                interruption, self._hurried = exc, True
+                self._hurried += interruption is None
+                interruption = exc
         if interruption is not None:
+            # A poll that ran out of time: the next ones can wait as before.
+            self._hurried -= 1
             task.exception()  # or it would be reported as never retrieved
             raise interruption
         return task.result()
