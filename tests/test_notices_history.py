@@ -1,16 +1,18 @@
 """Notices across restarts: each is told once, by whichever run there is."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hn_comments import Control, Crossing, PollReport, Settings, watch
-from hn_comments.events import AlreadyAbove
+from hn_comments.events import AlreadyAbove, HistoryMoved
 from hn_comments.history.notices import load_unsent
 from hn_comments.history.store import Store
 from hn_comments.memory import Memory
@@ -151,6 +153,33 @@ async def test_what_grew_fast_before_a_new_threshold_is_never_told(
     await run(world, path, threshold=("5/h",), full_walk=full_walk)
 
     assert friend.told == []
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_thresholds_are_known_to_a_file_that_comes_later(
+    path: str, friend: Friend, *, is_replaced: bool
+) -> None:
+    """Where a file was deleted or replaced in mid-run, the next run has no new threshold."""
+    world, ear = front_page(3), Ear()
+    async with Simulator(world) as simulator:
+        settings = Settings(api_url=simulator.url, history=path, period=0.05, threshold=("10",))
+        other = replace(settings, history=f"{path}.backup", polls=1, threshold=())
+        assert [report.status async for report in watch(other)] == ["exact"]
+        async with aclosing(watch(settings, on_event=ear)) as reports:
+            await anext(reports)
+            if is_replaced:
+                os.replace(f"{path}.backup", path)  # noqa: PTH105 - no name is a Path here
+            else:
+                os.unlink(path)  # noqa: PTH108 - likewise
+            await eventually(lambda: any(isinstance(event, HistoryMoved) for event in ear.events))
+            await anext(reports)
+            await anext(reports)
+    for _ in range(10):
+        world.add_reply(world.top[0])
+    await run(world, path, ear, threshold=("10",))
+
+    assert not [event for event in ear.events if isinstance(event, AlreadyAbove)]
+    assert friend.thresholds == [(world.top[0], "10")]
 
 
 async def test_comments_for_the_live_table_are_no_notice(path: str, friend: Friend) -> None:

@@ -21,7 +21,7 @@ from ..errors import HistoryError
 from ..events import Event, HistoryMoved, NotTold, PollsLost, Troubles
 from ..memory import Memory
 from ..models import Crossing, Notice, PollReport
-from .database import DATABASE_ERRORS, explain, is_busy, rename
+from .database import DATABASE_ERRORS, is_busy, rename
 from .store import FileMovedError, Store
 
 
@@ -97,7 +97,9 @@ class History:
             count, seconds = await self._uncut(self._call(self._opened.failures))
             if count:
                 self.troubles.resume("polls", count=count, seconds=seconds)
-            await self._uncut(self._add_thresholds())
+            for above in self._opened.above:
+                self._added.add(above.threshold)
+                self.troubles.tell(above)
         finally:
             if self._store is None:
                 self._thread.shutdown(wait=False)
@@ -110,16 +112,6 @@ class History:
         _traceback: TracebackType | None,
     ) -> None:
         await self._uncut(self._close())
-
-    async def _add_thresholds(self) -> None:
-        async def add() -> None:
-            for above in await self._call(self._opened.add_thresholds, self.thresholds):
-                self._added.add(above.threshold)
-                self.troubles.tell(above)
-
-        error = await self._retry(add, PATIENCE)
-        if error is not None:
-            raise explain(self.path, error) from error
 
     async def _close(self) -> None:
         try:
@@ -245,6 +237,7 @@ class History:
                 self.api_url,
                 tell,
                 is_recalled=recalled,
+                thresholds=self.thresholds,
                 audiences=self.audiences,
                 keep=self.keep,
             )
