@@ -21,7 +21,7 @@ from ..errors import HistoryError
 from ..events import Event, HistoryMoved, NotTold, PollsLost, Troubles
 from ..memory import Memory
 from ..models import Crossing, Notice, PollReport
-from .database import DATABASE_ERRORS, is_busy, rename
+from .database import DATABASE_ERRORS, identify, is_busy, rename
 from .store import FileMovedError, Store
 
 
@@ -69,6 +69,8 @@ class History:
         self.keep = keep
         self._store: Store | None = None
         self._memory: Memory | None = None
+        # What tells a file of another world, which is to be renamed, from others.
+        self._foreign: tuple[int, int] | None = None
         # What is not in the file, how much was given up, and what may not be told yet.
         self._waiting: deque[PollReport] = deque(maxlen=MAX_WAITING)
         self._lost = 0
@@ -136,8 +138,7 @@ class History:
         """
         Give the file another name, since it is about another world, and return that.
 
-        Raises:
-            HistoryError: if that cannot be done.
+        Where that cannot be done, nothing is written until it can, or until the file is gone.
         """
         return await self._uncut(self._set_aside())
 
@@ -146,10 +147,26 @@ class History:
             store, self._store, self._memory = self._store, None, None
             self._waiting.clear()
             self._untold.clear()
-            if store is None:
-                return None
-            await self._call(store.close)
-            return await self._call(rename, self.path)
+            if store is not None:
+                self._foreign = store.identity
+                await self._call(store.close)
+            try:
+                return await self._rename_foreign()
+            except HistoryError:
+                return None  # The next save tries again, and says why if it cannot.
+
+    async def _rename_foreign(self) -> str | None:
+        """
+        Rename the file at the path if it is about another world, and return its new name.
+
+        Raises:
+            HistoryError: if that cannot be done.
+        """
+        foreign, kept = self._foreign, None
+        if foreign is not None and identify(self.path) == foreign:
+            kept = await self._call(rename, self.path)
+        self._foreign = None
+        return kept
 
     async def save(self, report: PollReport, memory: Memory) -> Collection[Crossing]:
         """
@@ -224,6 +241,7 @@ class History:
             await asyncio.sleep(TRY_AGAIN)
 
     async def _open(self) -> None:
+        await self._rename_foreign()
         loop = asyncio.get_running_loop()
 
         def tell(event: Event) -> None:
