@@ -128,6 +128,28 @@ async def test_what_was_not_told_is_told_by_the_next_run(path: str) -> None:
     assert query(path, "SELECT count(*) FROM untold") == [(0,)]
 
 
+async def test_poll_that_is_cut_loses_nothing_that_is_untold(path: str) -> None:
+    """What it has read of that, but not told, is told by the next poll of the same run."""
+    world, memory = front_page(5), Memory()
+    story = world.top[0]
+    reports: list[PollReport] = []
+    async with client(world) as (simulator, fetcher):
+        await poll(fetcher, path, comments=True)
+        missed = [world.add_comment(story), world.add_comment(story)]
+        await poll(fetcher, path, comments=True, told=0)
+        world.updates.clear()
+        simulator.fail(f"item/{missed[1]}", "hang", times=1)
+        async with History(path) as history:
+            for number, seconds in ((1, 300 * MS), (2, None)):
+                settings = Settings(comments=True, poll_timeout=seconds)
+                one = Poll(fetcher, settings, memory=memory, number=number, history=history)
+                await one.run(reports.append)
+
+    told = [[comment.item.id for comment in report.comments] for report in reports]
+    assert told == [[], missed]
+    assert reports[0].error
+
+
 async def test_full_walks_keep_figures_only(path: str) -> None:
     """They remember no tree, but the last counts."""
     world = front_page(5)
