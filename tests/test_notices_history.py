@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,15 +76,16 @@ async def run(
         chosen = Settings(
             api_url=simulator.url, polls=1, history=path, notify=("json://friend",), **settings
         )
-        # The file knows its address, and each simulator has another port.
-        with closing(sqlite3.connect(path)) as connection:
-            try:
-                connection.execute("DELETE FROM memory WHERE name = 'api_url'")
-                connection.commit()
-            except sqlite3.OperationalError:
-                pass
+        forget_address(path)
         reports = watch(chosen, control=control, on_event=ear or Ear())
         return [report async for report in reports]
+
+
+def forget_address(path: str) -> None:
+    """The file knows that of its API, and each simulator has another port."""
+    with closing(sqlite3.connect(path)) as connection, suppress(sqlite3.OperationalError):
+        connection.execute("DELETE FROM memory WHERE name = 'api_url'")
+        connection.commit()
 
 
 async def test_crossing_is_told_once_over_restarts(path: str, friend: Friend) -> None:
@@ -327,6 +328,27 @@ async def test_comments_that_died_before_they_were_told_are_forgotten(
     with closing(sqlite3.connect(path)) as connection:
         left = connection.execute("SELECT * FROM untold").fetchall()
     assert left == []
+
+
+async def test_comment_that_only_receivers_missed_costs_other_runs_nothing(
+    path: str, friend: Friend
+) -> None:
+    """A run without receivers cannot tell it; the next one with some does."""
+    world = front_page(3)
+    await run(world, path, comments=True)
+    friend.away = True
+    missed = world.add_reply(world.top[0])
+    await run(world, path, comments=True)
+    world.updates.clear()
+    async with Simulator(world) as simulator:
+        settings = Settings(api_url=simulator.url, polls=1, history=path, comments=True)
+        forget_address(path)
+        asked = [report.fetches async for report in watch(settings)]
+    friend.away = False
+    await run(world, path, comments=True)
+
+    assert asked == [4]
+    assert friend.comments == [missed]
 
 
 async def test_two_programs_on_one_history_tell_once(path: str, friend: Friend) -> None:
