@@ -27,6 +27,8 @@ from hn_comments.models import State
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
+from .reports import post
+from .reports import report as make_report
 from .support import (
     COMMAND,
     DEADLINE,
@@ -126,6 +128,38 @@ async def test_what_was_not_told_is_told_by_the_next_run(path: str) -> None:
     assert quiet.comments == ()
     assert counts(quiet) == [(7, 0)]
     assert query(path, "SELECT count(*) FROM untold") == [(0,)]
+
+
+async def test_overlapping_polls_are_told_when_they_are_printed(path: str) -> None:
+    """A poll that ends after a later one is told no sooner, whatever their numbers say."""
+    told, seen = 0, []
+    async with History(path, told=lambda: told) as history:
+        for number, comments, printed in ((2, 10, 2), (1, 20, 2), (4, 30, 1), (3, 40, 4)):
+            found = make_report(post(1, comments), poll=number)
+            await history.save(found, Memory().without_trees())
+            seen += query(path, "SELECT comments FROM told")
+            told = printed
+
+    assert seen == [(10,), (10,), (20,)]
+    assert query(path, "SELECT comments FROM told") == [(30,)]
+
+
+async def test_saved_reports_are_not_compared(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand that wait, each with each, would hold up the loop for seconds."""
+    told, compared = 0, []
+
+    def compare(one: PollReport, other: object) -> bool:
+        compared.append(other)
+        return one is other
+
+    monkeypatch.setattr(PollReport, "__eq__", compare)
+    async with History(path, told=lambda: told) as history:
+        for number in (1, 2, 3):
+            told = number - 1 if number == 3 else 0
+            await history.save(make_report(post(1), poll=number), Memory().without_trees())
+
+    assert compared == []
+    assert query(path, "SELECT count(*) FROM polls") == [(3,)]
 
 
 async def test_poll_that_is_cut_loses_nothing_that_is_untold(path: str) -> None:

@@ -10,9 +10,8 @@ kept, and a later poll writes it all.
 
 import asyncio
 import functools
-import sys
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -55,7 +54,7 @@ class History:
         troubles: Troubles | None = None,
         *,
         api_url: str = "",
-        told: Callable[[], int] = lambda: sys.maxsize,
+        told: Callable[[], int] | None = None,
         thresholds: Sequence[str] = (),
         audiences: Sequence[str] = ("reader",),
         keep: float | None = None,
@@ -272,8 +271,17 @@ class History:
         self.troubles.tell(HistoryMoved(path=self.path))
 
     def _just_told(self) -> list[PollReport]:
-        upto = self.told()
-        return [report for report in self._untold if report.poll <= upto]
+        """
+        Return the reports up to the last one that was told.
+
+        They are told in the order in which they were saved; with overlapping polls that is not
+        the order of their numbers.
+        """
+        untold = [*self._untold]
+        if self.told is None:
+            return untold
+        numbers, last = [report.poll for report in untold], self.told()
+        return untold[: numbers.index(last) + 1] if last in numbers else []
 
     def _tell_what_is_lacking(self) -> None:
         if self._waiting or self._lost:
@@ -319,8 +327,10 @@ class History:
         return task.result()
 
 
-def without(reports: Collection[PollReport], done: Collection[PollReport]) -> deque[PollReport]:
+def without(reports: Iterable[PollReport], done: Iterable[PollReport]) -> deque[PollReport]:
     """
     Return *reports* but for those that are done.
     """
-    return deque((report for report in reports if report not in done), MAX_WAITING)
+    # By their numbers: two reports are compared post by post.
+    numbers = {report.poll for report in done}
+    return deque((report for report in reports if report.poll not in numbers), MAX_WAITING)
