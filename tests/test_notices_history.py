@@ -13,7 +13,7 @@ import pytest
 
 from hn_comments import Control, Crossing, PollReport, Settings, watch
 from hn_comments.events import AlreadyAbove, HistoryMoved
-from hn_comments.history.notices import load_unsent
+from hn_comments.history.crossings import load_unsent
 from hn_comments.history.store import Store
 from hn_comments.memory import Memory
 from hn_comments.models import Notice

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ..events import AlreadyAbove
 from ..memory import Memory
 from ..models import Crossing, Notice, PollReport, utc_time
-from .notices import (
+from .crossings import (
     add_threshold,
     forget_rearmed,
     load_unsent,

@@ -18,6 +18,7 @@ from ..errors import HistoryError
 from ..events import AlreadyAbove, MemoryDropped, Tell
 from ..memory import Discussion, Memory
 from ..models import Crossing, Notice, PollReport, utc_time
+from .crossings import load_crossings
 from .database import (
     CHOOSE_ANOTHER,
     DATABASE_ERRORS,
@@ -36,7 +37,6 @@ from .loading import (
     load_discussion,
     load_memory,
 )
-from .notices import load_crossings
 from .reports import load_told
 from .rows import Times
 from .saving import Archive
