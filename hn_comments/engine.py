@@ -190,6 +190,9 @@ async def open_history(
         return None
     from .history.history import History
 
+    audiences = ["reader"]
+    if settings.has_receivers and settings.comments:
+        audiences.append("receivers")
     history = History(
         settings.history,
         troubles,
@@ -197,7 +200,7 @@ async def open_history(
         told=told,
         thresholds=settings.threshold,
         keep=settings.keep,
-        audiences=("reader", *["receivers"] * (settings.has_receivers and settings.comments)),
+        audiences=audiences,
     )
     return await stack.enter_async_context(history)
 
