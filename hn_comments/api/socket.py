@@ -158,7 +158,7 @@ class SocketSource:
         beside: list[asyncio.Task[None]] = []
         try:
             async with async_timeout.timeout(PATIENCE):
-                line = await dial(self._session.http, url, self._hear)
+                line = await dial(self._session, url, self._hear)
                 await line.wait_for_hello()
             self._line = line
             self._tried.set()
