@@ -24,7 +24,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from .. import __version__
-from ..events import Event, NoticeTaken, Trouble
+from ..events import Event, NoticeTaken, PollBegan, Trouble
 from ..models import PollReport, Traffic
 from ..settings import Settings
 from .listener import Listener
@@ -69,8 +69,10 @@ class Metrics(Listener):
         )
         self.stories = gauge("stories", "Stories in the last poll that did not fail")
         self.comments = gauge("comments", "Comments below them, as far as they were counted")
+        self.period: Gauge | None = None
         if settings.polls != 1:
-            gauge("period_seconds", "From one poll's start to the next one's").set(settings.period)
+            self.period = gauge("period_seconds", "From one poll's start to the next one's")
+            self.period.set(settings.period)
         for status in ("exact", "partial", "failed"):
             self.polls.labels(status)
         build = {"version": __version__, "python": platform.python_version()}
@@ -81,9 +83,11 @@ class Metrics(Listener):
 
     def tell(self, event: Event) -> None:
         """
-        Count notices.
+        Count notices, and note when the next poll is due.
         """
-        if isinstance(event, NoticeTaken):
+        if isinstance(event, PollBegan) and event.wait is not None and self.period is not None:
+            self.period.set(event.wait)
+        elif isinstance(event, NoticeTaken):
             self.notices.labels(event.receiver, "taken").inc()
         elif isinstance(event, Trouble) and event.kind == "receiver" and not event.over:
             self.notices.labels(str(event.subject), "failed").inc()
