@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import sqlite3
+import threading
 from asyncio.subprocess import PIPE
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -16,16 +18,17 @@ from prometheus_client import CollectorRegistry
 
 from hn_comments import Growth, Settings
 from hn_comments.output.formats import COMMENT_FIELDS, STORY_FIELDS
+from hn_comments.service import stories as stories_module
 from hn_comments.service.health import Health
 from hn_comments.service.hosts import Place
 from hn_comments.service.latest import Latest
 from hn_comments.service.server import Server
-from hn_comments.service.stories import Stories
+from hn_comments.service.stories import READERS, Stories
 from hn_comments.simulator import Simulator
 
 from .reports import BORN, comment, post, report
 from .serving import LONG, SHORT, Service, events, started, until, watching
-from .support import front_page
+from .support import DEADLINE, MS, front_page
 
 
 # The document.
@@ -281,6 +284,33 @@ async def test_story_without_a_memory_has_its_ranks() -> None:
     assert found is not None
     assert (found["curve"], len(found["ranks"])) == ([], 1)
     assert await stories.find(2) is None
+
+
+async def test_clients_that_leave_have_no_more_files_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their threads go on, and the next ones wait for these, so that there are never many."""
+    reading: list[int] = []
+    over = threading.Event()
+
+    def read(_: str, story_id: int, __: str) -> None:
+        reading.append(story_id)
+        over.wait(DEADLINE)
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(stories_module, "read_history", read)
+    stories = Stories(Settings(history="h.db"), lambda _: None)
+    for number in range(3 * READERS):
+        leaving = asyncio.create_task(stories.find(number))
+        await asyncio.sleep(MS)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+    staying = asyncio.create_task(stories.find(100))
+    await asyncio.sleep(20 * MS)
+    while_busy = sorted(reading)
+    over.set()
+
+    assert await staying is None
+    assert while_busy == [0, 1, 2, 3]
+    assert sorted(reading) == [0, 1, 2, 3, 100]
 
 
 async def test_history_that_cannot_be_read_is_no_reason_to_know_nothing(tmp_path: Path) -> None:

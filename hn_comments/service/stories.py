@@ -96,13 +96,9 @@ class Stories(Listener):
         """
         found = None
         if self.history is not None:
-            path = self.history
-            async with self._readers:
-                # A file that is moved away or busy just now: then what is remembered must do.
-                with contextlib.suppress(sqlite3.Error, UnicodeError):
-                    found = await in_thread(
-                        lambda: read_history(path, story_id, self.list), name="story"
-                    )
+            # A file that is moved away or busy just now: then what is remembered must do.
+            with contextlib.suppress(sqlite3.Error, UnicodeError):
+                found = await self._read(self.history, story_id)
         growth, ranks = found or (self.recall(story_id), self._ranks.get(story_id, ()))
         if growth is None and not ranks:
             return None
@@ -114,6 +110,28 @@ class Stories(Listener):
             "ranks": [*drop_repeated(ranks)][-MAX_POINTS:],
             "comments": [self._describe(item) for item in growth.newest],
         }
+
+    async def _read(self, path: str, story_id: int) -> tuple[Growth, Sequence[Rank]] | None:
+        """
+        Return what `read_history` does, in one of the few threads for that.
+        """
+        await self._readers.acquire()
+        reading = asyncio.create_task(
+            in_thread(lambda: read_history(path, story_id, self.list), name="story")
+        )
+        reading.add_done_callback(self._end_reading)
+        # Not cancelled with this: a client that leaves ends no thread, and so frees no place.
+        await asyncio.wait([reading])
+        return reading.result()
+
+    def _end_reading(self, reading: asyncio.Task[Any]) -> None:
+        """
+        Done-callback: free the place of a thread that has ended.
+        """
+        self._readers.release()
+        # Perhaps nobody waits for it any more, and asyncio would complain.
+        if not reading.cancelled():
+            reading.exception()
 
     def _describe(self, item: Item) -> dict[str, Any]:
         """
