@@ -407,7 +407,9 @@ async def test_fault_of_ours_is_one_line(caplog: pytest.LogCaptureFixture) -> No
 
 
 async def test_port_that_cannot_be_had_is_a_sentence() -> None:
-    """Before anything is polled: it is taken, or the host is another machine's."""
+    """Before anything is polled, or opened: it is taken, or the host is another machine's."""
+    # Python complains of what is left open.
+    environment = {"NOTIFY_SOCKET": "/nowhere", "PYTHONWARNINGS": "always::ResourceWarning"}
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         number = taken.getsockname()[1]
         async with Simulator(front_page(1)) as simulator:
@@ -416,7 +418,7 @@ async def test_port_that_cannot_be_had_is_a_sentence() -> None:
                 ("192.0.2.1:0", "192.0.2.1:0: Cannot assign requested address"),
             ):
                 options = ("--api-url", simulator.url, "--serve", place)
-                async with started(*options, wait=False) as service:
+                async with started(*options, wait=False, env=environment) as service:
                     code = await service.process.wait()
 
                 assert code == 2
