@@ -603,7 +603,7 @@ def test_report_replaces_an_older_one(
 
 @pytest.mark.skipif(os.name != "posix", reason="needs permissions")
 def test_file_of_a_killed_run_is_in_nobodys_way(tmp_path: Path) -> None:
-    """Another process gets its number, in a container always; and what is new is for all to read."""
+    """Another process gets its number, as in a container; and what is new is for all to read."""
     (tmp_path / f".hn-comments-{os.getpid()}").write_text("half a rep")
     (tmp_path / "other").touch()
 

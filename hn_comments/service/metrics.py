@@ -18,7 +18,6 @@ from prometheus_client import (
     Info,
     Metric,
     ProcessCollector,
-    disable_created_metrics,
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -46,9 +45,7 @@ class Metrics(Listener):
     """
 
     def __init__(self, settings: Settings, traffic: Callable[[], Traffic | None]) -> None:
-        # When each counter was made: one more series for each, which nobody asks for.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = registry = CollectorRegistry()
+        self.registry = registry = Registry()
         counter = partial(Counter, namespace=PREFIX, registry=registry)
         gauge = partial(Gauge, namespace=PREFIX, registry=registry)
 
@@ -124,6 +121,19 @@ class Metrics(Listener):
         while len(self._counts) > MAX_STORIES:
             del self._counts[next(iter(self._counts))]
         return new
+
+
+class Registry(CollectorRegistry):
+    """
+    Leaves out when each counter was made: one more series for each, which nobody asks for.
+
+    prometheus_client can do so for all of a program, whose own metrics are none of our business.
+    """
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in super().collect():
+            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]
+            yield metric
 
 
 class TrafficCollector(Collector):
