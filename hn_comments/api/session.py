@@ -27,12 +27,12 @@ from ..errors import (
     ProxyFailed,
     RedirectRefused,
 )
+from ..files import most_sockets
 from ..models import SourceName
 from ..settings import Settings
 from .addresses import proxy_for
 from .connections import Attempt, Connector, begin_attempt
 from .deadlines import Deadlines
-from .files import most_sockets
 from .pacer import FIRST_IN_FLIGHT, Pacer
 from .reasons import describe, guess
 from .room import Room
@@ -74,7 +74,8 @@ class Session:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self._room = Room()
-        self.pacer = Pacer(min(self.settings.connections, most_sockets()), self._room.pays)
+        most = most_sockets(self.settings.other_files)
+        self.pacer = Pacer(min(self.settings.connections, most), self._room.pays)
         self.on_change: Callable[[], object] = lambda: None
         self._deadlines = Deadlines(self.settings.fetch_timeout)
         self._short_deadlines = Deadlines(self.settings.fetch_timeout * PATIENCE)

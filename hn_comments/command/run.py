@@ -165,7 +165,7 @@ def watch_and_print(settings: Settings, printer: Printer, stopper: Stopper) -> N
     service = make_service(settings, control, printer)
     if is_service(settings) and not has_terminal():
         stopper.on_hangup = printer.reopen
-    fit_process(settings.connections)
+    fit_process(settings)
     reports = watch(settings, control=control, on_event=tell)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(publish(reports, control, printer, stopper, service))
