@@ -219,5 +219,5 @@ async def deliver(
     finally:
         polls.remove(poll)
     if (paths := watched_paths(poll)) is not None:
-        poll.fetcher.session.watch(paths)
+        poll.fetcher.source.watch(paths)
     await reports.join()

@@ -27,13 +27,13 @@ from .kinds import (
     optional,
     whole,
 )
+from .models import SourceName
 
 
 T = TypeVar("T")
 
 OnError = Literal["partial", "cancel"]
 Format = Literal["text", "json", "csv"]
-Protocol = Literal["http", "socket"]
 
 # The story lists the API offers.
 STORY_LISTS = ("top", "new", "best", "ask", "show", "job")
@@ -144,9 +144,9 @@ class Settings:
     api_url: str = setting(
         API_URL, ADDRESS, "ask the Hacker News API, or a stand-in, at this URL", group="fetching"
     )
-    source: Protocol = setting(
+    source: SourceName = setting(
         "http",
-        one_of(*get_args(Protocol)),
+        one_of(*get_args(SourceName)),
         "ask over HTTP, or over the database's own socket, which tells of changes at once",
     )
     check: bool = flag("try that source now, say what it answers, and exit")

@@ -47,7 +47,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:  # noqa: A
 @pytest.fixture
 def _short_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have silence on the socket be noticed soon; HTTP keeps its time, on a busy machine."""
-    monkeypatch.setattr(socket_module, "PATIENCE", 300 * MS)
+    monkeypatch.setattr(socket_module, "HELLO_TIMEOUT", 300 * MS)
     monkeypatch.setattr(socket_module, "Deadlines", lambda _: Deadlines(200 * MS))
 
 

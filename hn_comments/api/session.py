@@ -50,7 +50,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # An item that failed in an earlier poll gets this share of the fetch timeout, once: while it
 # is broken, it must not hold up each poll as long as it did the first.
-PATIENCE = 1 / 4
+SHORT_SHARE = 1 / 4
 
 # Seconds without a request after which connections are given back, and how many are kept: as many
 # as the next poll begins with.
@@ -78,7 +78,7 @@ class Session:
         self.pacer = Pacer(min(self.settings.connections, most), self._room.pays)
         self.on_change: Callable[[], object] = lambda: None
         self._deadlines = Deadlines(self.settings.fetch_timeout)
-        self._short_deadlines = Deadlines(self.settings.fetch_timeout * PATIENCE)
+        self._short_deadlines = Deadlines(self.settings.fetch_timeout * SHORT_SHARE)
         self._http: aiohttp.ClientSession | None = None
         self._connector: Connector | None = None
         self._idle: asyncio.TimerHandle | None = None
