@@ -218,12 +218,21 @@ async def publish(
                 printer.publish(report)
                 if service is not None:
                     service.publish(report)
-                # Until this report is taken, polls wait. Looking again and again is simplest,
-                # since the thread that makes room knows nothing of loops.
-                while printer.writer.backlog > ROOM and not stopper.stopped:  # noqa: ASYNC110
-                    await asyncio.sleep(LOOK)
+                # Until this report is taken, polls wait.
+                await wait_for_room(printer.writer, stopper)
     finally:
         printer.write(display.last_table())
+
+
+async def wait_for_room(writer: Writer, stopper: Stopper) -> None:
+    """
+    Return when a slow reader has left no more than `ROOM`, or after a signal.
+    """
+    import asyncio
+
+    # Looking again and again is simplest: the thread that makes room knows nothing of loops.
+    while writer.backlog > ROOM and not stopper.stopped:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK)
 
 
 def drain(writer: Writer, stopper: Stopper) -> None:
