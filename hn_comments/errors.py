@@ -320,7 +320,9 @@ class TooManyErrors(HNCommentsError):
 
     def __init__(self, messages: list[str]) -> None:
         self.messages = messages
-        super().__init__(f"{len(messages)} failed polls in a row, the last: {messages[-1]}")
+        number = len(messages)
+        how = "a poll failed" if number == 1 else f"{number} failed polls in a row, the last"
+        super().__init__(f"{how}: {messages[-1]}")
 
 
 # Errors that make one item unreadable; the rest of the poll goes on.

@@ -297,7 +297,7 @@ def report_poll(
         failed=failed or poll.posts is None,
         error=error or poll.problem,
         refused=poll.fetcher.refused_counter,
-        source=poll.fetcher.session.name,
+        source=poll.fetcher.source.name,
         comments=find_comments(poll) if settings.comments or settings.live else (),
     )
 

@@ -28,7 +28,7 @@ from .session import Session
 
 
 # Seconds until there must be a connection and a hello.
-PATIENCE = 5.0
+HELLO_TIMEOUT = 5.0
 
 # Seconds before a lost socket is tried again: at first, and at most; they double in between.
 FIRST_WAIT, MAX_WAIT = 1.0, 60.0
@@ -157,8 +157,8 @@ class SocketSource:
         line: Line | None = None
         beside: list[asyncio.Task[None]] = []
         try:
-            async with async_timeout.timeout(PATIENCE):
-                line = await dial(self._session.http, url, self._hear)
+            async with async_timeout.timeout(HELLO_TIMEOUT):
+                line = await dial(self._session, url, self._hear)
                 await line.wait_for_hello()
             self._line = line
             self._tried.set()
@@ -166,7 +166,7 @@ class SocketSource:
             beside += map(asyncio.create_task, works)
             await line.run()
         except TimeoutError:
-            return Lost(f"no hello within {PATIENCE:g} seconds")
+            return Lost(f"no hello within {HELLO_TIMEOUT:g} seconds")
         except Lost as exc:
             return exc
         except Exception as exc:  # noqa: BLE001 - a bug here must not stop all reading

@@ -36,15 +36,16 @@ class Service(Listener):
         self._listeners: list[Listener] = []
         self._server: Server | None = None
         self._file: MetricsFile | None = None
-        self._systemd = Systemd.from_environment()
         if settings.serve is not None or settings.metrics_file is not None:
             metrics = make_metrics(settings, control)
             self._listeners.append(metrics)
             if settings.metrics_file is not None:
                 self._add_file(settings.metrics_file, metrics)
-            # Last, since it opens something that would have to be closed.
+            # After what else can fail, since it opens something that would have to be closed.
             if settings.serve is not None:
                 self._add_server(settings, control, metrics)
+        # Last for the same reason, and because nothing can go wrong with it.
+        self._systemd = Systemd.from_environment()
         if self._systemd is not None:
             self._listeners.append(self._systemd)
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ..errors import HistoryError
@@ -79,13 +79,9 @@ class Stories(Listener):
         """
         found = None
         if self.history is not None:
-            path = self.history
-            async with self._readers:
-                # A file that is moved away or busy just now: then what is remembered must do.
-                with contextlib.suppress(HistoryError):
-                    found = await in_thread(
-                        lambda: read_story(path, story_id, self.list, newest=NEWEST), name="story"
-                    )
+            # A file that is moved away or busy just now: then what is remembered must do.
+            with contextlib.suppress(HistoryError):
+                found = await self._read(self.history, story_id)
         growth, ranks = found or (self.recall(story_id), self._ranks.get(story_id, ()))
         if growth is None and not ranks:
             return None
@@ -97,6 +93,28 @@ class Stories(Listener):
             "ranks": [*drop_repeated(ranks)][-MAX_POINTS:],
             "comments": [self._describe(item) for item in growth.newest],
         }
+
+    async def _read(self, path: str, story_id: int) -> tuple[Growth, Sequence[Rank]] | None:
+        """
+        Return what `read_story` does, in one of the few threads for that.
+        """
+        await self._readers.acquire()
+        reading = asyncio.create_task(
+            in_thread(lambda: read_story(path, story_id, self.list, newest=NEWEST), name="story")
+        )
+        reading.add_done_callback(self._end_reading)
+        # Not cancelled with this: a client that leaves ends no thread, and so frees no place.
+        await asyncio.wait([reading])
+        return reading.result()
+
+    def _end_reading(self, reading: asyncio.Task[Any]) -> None:
+        """
+        Done-callback: free the place of a thread that has ended.
+        """
+        self._readers.release()
+        # Perhaps nobody waits for it any more, and asyncio would complain.
+        if not reading.cancelled():
+            reading.exception()
 
     def _describe(self, item: Item) -> dict[str, Any]:
         """

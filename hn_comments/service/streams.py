@@ -14,11 +14,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
 
+from ..settings import MAX_STREAMS
 from .latest import Latest
 
-
-# Streams at once: far more than a house has tabs, and far fewer than there are file descriptors.
-MAX_STREAMS = 1000
 
 # Seconds that a stream has to take a document, and between two signs of life. Proxies give up on
 # a silent connection after 30 to 60 s.
@@ -50,7 +48,10 @@ class Streams:
         Send documents for as long as the other side takes them.
         """
         if len(self._open) >= MAX_STREAMS or self._closing:
-            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text="too many streams")
+            refusal = web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text="too many streams")
+            # Kept open, it would be one more file all the same.
+            refusal.force_close()
+            return refusal
         response = EventSourceResponse(send_timeout=PATIENCE, ping_interval=KEEP_ALIVE)
         # Raised where the page is closed while something is sent.
         with contextlib.suppress(ConnectionResetError):
