@@ -142,6 +142,8 @@ class Polls:
         if (paths := watched_paths(poll)) is not None:
             self.source.watch(paths)
         await self.reports.join()
+        if self.history is not None:
+            await self.history.note_told()
 
 
 async def watch(

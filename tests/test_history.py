@@ -1,6 +1,7 @@
 """The history file: its content, its use for the next run, and the accidents it survives."""
 
 import asyncio
+import json
 import os
 import random
 import sqlite3
@@ -1089,6 +1090,27 @@ async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None
 
         assert query(path, "SELECT count(*) >= ? FROM polls", printed) == [(1,)]
         assert query(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_killed_program_has_told_what_it_printed(path: str) -> None:
+    """It is noted when the lines are written, and not with the next poll."""
+    world = front_page(5)
+    async with Simulator(world) as simulator:
+        command = [*COMMAND, "--api-url", simulator.url, "--history", path, "--format", "json"]
+        await run(*command, "--once")
+        world.add_reply(world.top[0])
+        async with started(*command, "--comments", "--period", "1h") as process:
+            assert process.stdout
+            async with asyncio.timeout(DEADLINE):
+                while b'"type": "comment"' not in await process.stdout.readline():
+                    pass
+            await eventually(lambda: query(path, "SELECT * FROM untold") == [])
+            process.kill()
+        _, stdout, _ = await run(*command, "--comments", "--once")
+
+    (story,) = [json.loads(line) for line in stdout.splitlines() if '"type": "story"' in line]
+    assert (story["comments"], story["new"]) == (6, 0)
+    assert '"type": "comment"' not in stdout
 
 
 async def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ PATIENCE, PATIENCE_AT_THE_END = 5.0, 0.5
 # Seconds between two tries while another process writes.
 TRY_AGAIN = 0.05
 
+# Seconds between looks whether the lines of a poll have reached their reader.
+LOOKS = (0.01, 0.05, 0.2, 0.5)
+
 
 class History:
     """
@@ -175,6 +178,20 @@ class History:
         returned are the crossings that another process has noted before: it tells them.
         """
         return await self._uncut(self._save(report, memory))
+
+    async def note_told(self) -> None:
+        """
+        Write soon that news was told; a program that is killed before tells it again.
+
+        Where a reader is slow or the file is busy, the next save writes it.
+        """
+        if not any(report.news for report in self._untold):
+            return
+        for seconds in LOOKS:
+            await asyncio.sleep(seconds)
+            if any(report.news for report in self._just_told()):
+                await self._uncut(self._write(0.0))
+                return
 
     def note_sent(self, notice: Notice) -> None:
         """
