@@ -1,0 +1,405 @@
+"""
+Change one thing at a time in a copy of the project, and see whether the tests notice.
+
+    python benchmarks/mutants.py [WING ...] [--sample N] [--seed N] [--processes N]
+
+A wing is judged by its own tests only (see WINGS): what no test of the wing notices survives,
+whatever the rest of the suite says. Those that run the changed line come first, the fast ones
+before the slow ones, and the first that fails ends the round. A survivor is printed as a diff.
+
+This file is also the pytest plugin that sorts and times the tests.
+"""
+
+import argparse
+import ast
+import contextlib
+import difflib
+import itertools
+import json
+import os
+import queue
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+# The modules of each wing below hn_comments/, and the tests that answer for it. The simulator is
+# left out, and so are the looks: what a table or a style changes, an eye should judge.
+WINGS = {
+    "api": (
+        "api/[!p]*.py",  # without pace and pacer
+        "addresses broken_servers connections deadlines fetcher hostile items names retry session",
+    ),
+    "command": ("command/*.py", "cli environment options package"),
+    "history": ("history/*.py", "history keeping notices_history world"),
+    "memory": ("memory/*.py", "changes equivalence lateness world"),
+    "notices": ("notices/*.py", "notices notices_history notices_killed"),
+    "output": (
+        "output/appended.py output/formats.py output/printer.py output/[sw]*.py plaintext.py",
+        "appended output plaintext quiet screen writer",
+    ),
+    "pace": ("api/pace*.py", "pacer"),
+    "poll": (
+        "comments.py engine.py news.py poller.py posts.py stories.py tasks.py",
+        "cancellation comments poller stories tasks",
+    ),
+    "service": (
+        "service/*.py",
+        "service service_health service_hosts service_life service_metrics service_streams",
+    ),
+}
+
+# What an operator becomes.
+SWAPS: dict[type[ast.AST], Any] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+}
+
+# Seconds that a test has at least, and how many times as long as without a change: one that
+# waits for what will never come has noticed.
+LEAST, TIMES = 15.0, 10.0
+
+# What the plugin is told: the file with the tests in order, and the one for their times.
+ORDER, TIMED = "MUTANTS_ORDER", "MUTANTS_TIMED"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """
+    The bytes from *start* to *end* of a module, in the lines *first* to *last*, become *text*.
+    """
+
+    path: str
+    source: bytes
+    first: int
+    last: int
+    start: int
+    end: int
+    text: str
+
+    @property
+    def changed(self) -> bytes:
+        return self.source[: self.start] + self.text.encode() + self.source[self.end :]
+
+    @property
+    def diff(self) -> str:
+        before, after = (
+            text.decode().splitlines(keepends=True) for text in (self.source, self.changed)
+        )
+        return "".join(difflib.unified_diff(before, after, self.path, self.path, n=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """
+    What the tests of a wing do without a change: seconds of each, and the lines that it runs.
+    """
+
+    seconds: dict[str, float]
+    runs: dict[str, dict[int, set[str]]]
+
+    def order_for(self, mutant: Mutant) -> list[str]:
+        lines = self.runs.get(mutant.path, {})
+        seeing = {
+            name for line in range(mutant.first, mutant.last + 1) for name in lines.get(line, ())
+        }
+        return sorted(self.seconds, key=lambda test: (test not in seeing, self.seconds[test]))
+
+
+def find_mutants(path: str, source: bytes) -> Iterator[Mutant]:
+    """
+    Yield each change of a module that can be tried.
+    """
+    starts = [0, *itertools.accumulate(map(len, source.splitlines(keepends=True)))]
+    for node in find_nodes(ast.parse(source)):
+        for old, text in change(node):
+            first, last = old.lineno, old.end_lineno or old.lineno
+            start = starts[first - 1] + old.col_offset
+            end = starts[last - 1] + (old.end_col_offset or 0)
+            yield Mutant(path, source, first, last, start, end, text)
+
+
+def find_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """
+    Yield the nodes that may be changed.
+
+    Left out are types, decorators, log lines, what only Windows runs, and format strings, which
+    have no positions before Python 3.12.
+    """
+    if isinstance(node, ast.JoinedStr):
+        return
+    if isinstance(node, ast.If) and any(
+        name in ast.unparse(node.test) for name in ("TYPE_CHECKING", "sys.platform")
+    ):
+        return
+    if isinstance(node, ast.Expr) and ast.unparse(node).startswith("logger."):
+        return
+    yield node
+    for field, value in ast.iter_fields(node):
+        if field not in {"annotation", "returns", "decorator_list"}:
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    yield from find_nodes(child)
+
+
+def change(node: Any) -> Iterator[tuple[Any, str]]:
+    """
+    Yield the parts of a node that can be changed, and what to: comparisons, operators, numbers,
+    conditions, and statements that are left out.
+    """
+    match node:
+        case ast.Compare(ops=[op, *more]) if type(op) in SWAPS:
+            swapped = ast.Compare(node.left, [SWAPS[type(op)](), *more], node.comparators)
+            yield node, f"({ast.unparse(swapped)})"
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in SWAPS:
+            yield node, f"({ast.unparse(ast.BinOp(left, SWAPS[type(op)](), right))})"
+        case ast.BoolOp(op=op, values=values):
+            yield node, f"({ast.unparse(ast.BoolOp(SWAPS[type(op)](), values))})"
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield node, f"bool({ast.unparse(operand)})"
+        case ast.Constant(value=bool(value)):
+            yield node, str(not value)
+        case ast.Constant(value=int(value) | float(value)):
+            yield node, str(value + 1 if value in {0, 1} else value * 10)
+        case ast.If(test=test) | ast.IfExp(test=test):
+            yield from ((test, "True"), (test, "False"))
+        case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]) | ast.AugAssign():
+            yield node, "pass"
+        case (
+            ast.Delete() | ast.Continue() | ast.Break() | ast.Raise() | ast.Return(value=ast.AST())
+        ):
+            yield node, "pass"
+        case ast.Expr(value=value) if not isinstance(value, ast.Constant):
+            yield node, "pass"
+
+
+class Copy:
+    """
+    A copy of the project in which one thing at a time is changed.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listed, cwd=PROJECT, capture_output=True, check=True, text=True)
+        for name in filter(None, names.stdout.split("\0")):
+            if (PROJECT / name).is_file():
+                (directory / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(PROJECT / name, directory / name)
+        # Compiled files are told apart by whole seconds.
+        self._times = itertools.count(int(time.time()))
+
+    def mutants(self, pattern: str) -> Iterator[Mutant]:
+        for file in sorted(self.directory.glob(pattern)):
+            yield from find_mutants(str(file.relative_to(self.directory)), file.read_bytes())
+
+    def write(self, path: str, source: bytes) -> None:
+        (self.directory / path).write_bytes(source)
+        now = next(self._times)
+        os.utime(self.directory / path, (now, now))
+
+    def test(self, tests: list[str], *options: str, limit: float | None, **env: str) -> str:
+        """
+        Return what pytest says of failed tests, or that it has not ended in time; nothing if all
+        have passed.
+        """
+        command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=no"]
+        # Programs that are started elsewhere come from here, too, and not from the project.
+        paths = os.pathsep.join(map(str, (self.directory, self.directory / "benchmarks")))
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(
+                [*command, "-p", "no:cacheprovider", "-p", "mutants", *options, *tests],
+                cwd=self.directory,
+                env={**os.environ, "PYTHONPATH": paths, **env},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            try:
+                code = process.wait(limit)
+            except subprocess.TimeoutExpired:
+                return f"no end in {limit:.0f} seconds"
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            output.seek(0)
+            lines = output.read().splitlines()
+        failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+        return "; ".join(failed or lines[-1:] or ["no word"]) if code else ""
+
+
+def measure(copy: Copy, tests: list[str], processes: int) -> Baseline:
+    """
+    Return what the tests do without a change.
+    """
+    timed, covered = copy.directory / "timed.json", copy.directory / ".coverage"
+    covered.unlink(missing_ok=True)
+    options = ["-n", str(processes), "--cov=hn_comments", "--cov-context=test", "--cov-report="]
+    if failed := copy.test(tests, *options, limit=None, **{TIMED: str(timed)}):
+        sys.exit(f"The tests fail without a change: {failed}")
+    from coverage import CoverageData
+
+    data = CoverageData(str(covered))
+    data.read()
+    runs: dict[str, dict[int, set[str]]] = {}
+    for name in data.measured_files():
+        found = data.contexts_by_lineno(name)
+        path = str(Path(name).relative_to(copy.directory))
+        runs[path] = {line: {c.split("|")[0] for c in found[line]} for line in found}
+    return Baseline(json.loads(timed.read_text()), runs)
+
+
+def judge(copy: Copy, mutant: Mutant, tests: list[str], baseline: Baseline) -> str:
+    """
+    Return how the tests noticed a mutant; nothing if they did not.
+    """
+    order = copy.directory / "order.json"
+    seconds = {test: LEAST + TIMES * baseline.seconds[test] for test in baseline.order_for(mutant)}
+    order.write_text(json.dumps(seconds))
+    limit = 60 + 4 * sum(baseline.seconds.values())
+    copy.write(mutant.path, mutant.changed)
+    try:
+        return copy.test(tests, "-x", limit=limit, **{ORDER: str(order)})
+    finally:
+        copy.write(mutant.path, mutant.source)
+
+
+def judge_wing(wing: str, copies: list[Copy], args: argparse.Namespace) -> tuple[int, int]:
+    """
+    Print what became of each mutant in the sample of a wing; return how many died, of how many.
+    """
+    paths, names = (text.split() for text in WINGS[wing])
+    tests = [f"tests/test_{name}.py" for name in names]
+    pool = [mutant for path in paths for mutant in copies[0].mutants(f"hn_comments/{path}")]
+    sample = random.Random(args.seed).sample(pool, min(args.sample, len(pool)))
+    chosen = {n: m for n, m in enumerate(sample, 1) if not args.only or n in args.only}
+    baseline = measure(copies[0], tests, len(copies))
+    seconds = sum(baseline.seconds.values())
+    print(f"{wing}: {len(chosen)} mutants of {len(pool)}, tests of {seconds:.0f} s", flush=True)
+    free: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def attempt(number: int) -> bool:
+        copy, mutant, begun = free.get(), chosen[number], time.monotonic()
+        try:
+            noticed = judge(copy, mutant, tests, baseline)
+        finally:
+            free.put(copy)
+        place = f"{wing} {number} {mutant.path}:{mutant.first}"
+        how = f"killed, {noticed}" if noticed else f"SURVIVED\n{mutant.diff}"
+        print(f"{place} ({time.monotonic() - begun:.0f} s) {how}", flush=True)
+        return bool(noticed)
+
+    with ThreadPoolExecutor(len(copies)) as threads:
+        killed = sum(threads.map(attempt, chosen))
+    return killed, len(chosen)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    Sort the tests as they are wanted.
+    """
+    if ORDER in os.environ:
+        ranks = {test: rank for rank, test in enumerate(read_order())}
+        items.sort(key=lambda item: ranks.get(item.nodeid, len(ranks)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """
+    End a test that takes far longer than without a change.
+    """
+    if ORDER not in os.environ:
+        return (yield)
+    signal.signal(signal.SIGALRM, give_up)
+    # Again and again, where what is tested goes on after an exception.
+    signal.setitimer(signal.ITIMER_REAL, read_order().get(item.nodeid, LEAST), 2)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def read_order() -> dict[str, float]:
+    found: dict[str, float] = json.loads(Path(os.environ[ORDER]).read_text())
+    return found
+
+
+def give_up(_signum: int, _frame: FrameType | None) -> None:
+    raise TimeoutError("far longer than without a change")
+
+
+class Timer:
+    """
+    Adds up the seconds of each test.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
+
+    def pytest_sessionfinish(self) -> None:
+        Path(os.environ[TIMED]).write_text(json.dumps(self.seconds))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if TIMED in os.environ and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Timer())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("wings", nargs="*", metavar="WING", help=", ".join(WINGS))
+    parser.add_argument("--sample", type=int, default=60, help="mutants of each wing (60)")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
+    parser.add_argument("--processes", type=int, default=2, help="at a time (2)")
+    parser.add_argument("--only", type=int, nargs="*", help="these numbers of the sample")
+    args = parser.parse_args()
+    if unknown := set(args.wings) - WINGS.keys():
+        parser.error(f"no such wing: {', '.join(sorted(unknown))}")
+
+    results: dict[str, tuple[int, int]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        copies = [Copy(Path(scratch) / str(number)) for number in range(args.processes)]
+        for wing in args.wings or WINGS:
+            results[wing] = judge_wing(wing, copies, args)
+    for wing, (killed, tried) in results.items():
+        print(f"{wing:10} {killed:4} of {tried:4} killed, {killed / tried:.0%}")
+
+
+if __name__ == "__main__":
+    main()
