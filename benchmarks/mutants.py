@@ -5,9 +5,8 @@ Change one thing at a time in a copy of the project, and see whether the tests n
 
 A wing is judged by its own tests only (see WINGS): what no test of the wing notices survives,
 whatever the rest of the suite says. Those that run the changed line come first, the fast ones
-before the slow ones, and the first that fails ends the round. A survivor is printed as a diff.
-
-This file is also the pytest plugin that sorts and times the tests.
+before the slow ones, and the first that fails ends the round (`judging` is the pytest plugin for
+that). A survivor is printed as a diff.
 """
 
 import argparse
@@ -29,10 +28,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-import pytest
+from judging import ORDER, TIMED
 
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -63,32 +61,22 @@ WINGS = {
     ),
 }
 
-# What an operator becomes.
-SWAPS: dict[type[ast.AST], Any] = {
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.And: ast.Or,
-    ast.Or: ast.And,
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-}
+# Operators that take each other's place.
+PAIRS: list[tuple[Any, Any]] = [
+    (ast.Lt, ast.LtE),
+    (ast.Gt, ast.GtE),
+    (ast.Eq, ast.NotEq),
+    (ast.Is, ast.IsNot),
+    (ast.In, ast.NotIn),
+    (ast.And, ast.Or),
+    (ast.Add, ast.Sub),
+    (ast.Mult, ast.Div),
+]
+SWAPS = dict([*PAIRS, *((second, first) for first, second in PAIRS)])
 
 # Seconds that a test has at least, and how many times as long as without a change: one that
 # waits for what will never come has noticed.
 LEAST, TIMES = 15.0, 10.0
-
-# What the plugin is told: the file with the tests in order, and the one for their times.
-ORDER, TIMED = "MUTANTS_ORDER", "MUTANTS_TIMED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +224,7 @@ class Copy:
         paths = os.pathsep.join(map(str, (self.directory, self.directory / "benchmarks")))
         with tempfile.TemporaryFile("w+") as output:
             process = subprocess.Popen(
-                [*command, "-p", "no:cacheprovider", "-p", "mutants", *options, *tests],
+                [*command, "-p", "no:cacheprovider", "-p", "judging", *options, *tests],
                 cwd=self.directory,
                 env={**os.environ, "PYTHONPATH": paths, **env},
                 stdout=output,
@@ -323,60 +311,6 @@ def judge_wing(wing: str, copies: list[Copy], args: argparse.Namespace) -> tuple
     with ThreadPoolExecutor(len(copies)) as threads:
         killed = sum(threads.map(attempt, chosen))
     return killed, len(chosen)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """
-    Sort the tests as they are wanted.
-    """
-    if ORDER in os.environ:
-        ranks = {test: rank for rank, test in enumerate(read_order())}
-        items.sort(key=lambda item: ranks.get(item.nodeid, len(ranks)))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """
-    End a test that takes far longer than without a change.
-    """
-    if ORDER not in os.environ:
-        return (yield)
-    signal.signal(signal.SIGALRM, give_up)
-    # Again and again, where what is tested goes on after an exception.
-    signal.setitimer(signal.ITIMER_REAL, read_order().get(item.nodeid, LEAST), 2)
-    try:
-        return (yield)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def read_order() -> dict[str, float]:
-    found: dict[str, float] = json.loads(Path(os.environ[ORDER]).read_text())
-    return found
-
-
-def give_up(_signum: int, _frame: FrameType | None) -> None:
-    raise TimeoutError("far longer than without a change")
-
-
-class Timer:
-    """
-    Adds up the seconds of each test.
-    """
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
-
-    def pytest_sessionfinish(self) -> None:
-        Path(os.environ[TIMED]).write_text(json.dumps(self.seconds))
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if TIMED in os.environ and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Timer())
 
 
 def main() -> None:
