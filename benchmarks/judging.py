@@ -1,10 +1,12 @@
 """
-The pytest plugin of `mutants`: sorts tests, times them, and ends those that take far too long.
+The pytest plugin of `mutants`: runs tests in an order, and ends those that take far too long; or
+notes how long each takes, and which of them start programs.
 """
 
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -12,17 +14,24 @@ from types import FrameType
 import pytest
 
 
-# What the plugin is told: the file with the tests in order, and the one for their times.
-ORDER, TIMED = "MUTANTS_ORDER", "MUTANTS_TIMED"
+# Names the file with the tests to run, and the seconds that each has at most.
+ORDER = "MUTANTS_ORDER"
+
+# Names the file for what each test does without a change.
+NOTES = "MUTANTS_NOTES"
+
+# What Python says to its auditors when a program is started.
+STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
-    Sort the tests as they are wanted.
+    Leave the tests that are wanted, in their order.
     """
     if ORDER in os.environ:
         ranks = {test: rank for rank, test in enumerate(read_order())}
-        items.sort(key=lambda item: ranks.get(item.nodeid, len(ranks)))
+        items[:] = [item for item in items if item.nodeid in ranks]
+        items.sort(key=lambda item: ranks[item.nodeid])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -50,21 +59,50 @@ def give_up(_signum: int, _frame: FrameType | None) -> None:
     raise TimeoutError("far longer than without a change")
 
 
-class Timer:
+class Notes:
     """
-    Adds up the seconds of each test.
+    Notes of each test how many seconds it takes, and of which it is not sure what they run.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.starters: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
+        if any(name == "starts" for name, _ in report.user_properties):
+            self.starters.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        Path(os.environ[TIMED]).write_text(json.dumps(self.seconds))
+        notes = {"seconds": self.seconds, "starters": [*self.starters]}
+        Path(os.environ[NOTES]).write_text(json.dumps(notes))
+
+
+class Auditor:
+    """
+    Marks the tests that start programs, or during which one was started.
+    """
+
+    def __init__(self) -> None:
+        self.started = False
+        sys.addaudithook(self.hear)
+
+    def hear(self, event: str, _: object) -> None:
+        self.started = self.started or event in STARTS
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.started = False
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> None:
+        if self.started:
+            item.user_properties.append(("starts", True))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if TIMED in os.environ and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Timer())
+    if NOTES in os.environ:
+        config.pluginmanager.register(Auditor())
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(Notes())

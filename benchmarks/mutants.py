@@ -5,8 +5,8 @@ Change one thing at a time in a copy of the project, and see whether the tests n
 
 A wing is judged by its own tests only (see WINGS): what no test of the wing notices survives,
 whatever the rest of the suite says. Those that run the changed line come first, the fast ones
-before the slow ones, and the first that fails ends the round (`judging` is the pytest plugin for
-that). A survivor is printed as a diff.
+before the slow ones, then those that start programs, which may run it; the first that fails ends
+the round. A survivor is printed as a diff.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from judging import ORDER, TIMED
+from judging import NOTES, ORDER
 
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -78,6 +78,9 @@ SWAPS = dict([*PAIRS, *((second, first) for first, second in PAIRS)])
 # waits for what will never come has noticed.
 LEAST, TIMES = 15.0, 10.0
 
+# Seconds that all of them have, where one hangs so that it cannot be ended by itself.
+MOST = 900.0
+
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
@@ -108,18 +111,25 @@ class Mutant:
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """
-    What the tests of a wing do without a change: seconds of each, and the lines that it runs.
+    What the tests of a wing do without a change: the seconds of each, those that start programs,
+    and for each line the tests that run it; "" among them is whoever imports it.
     """
 
     seconds: dict[str, float]
+    starters: set[str]
     runs: dict[str, dict[int, set[str]]]
 
-    def order_for(self, mutant: Mutant) -> list[str]:
+    def witnesses(self, mutant: Mutant) -> dict[str, float]:
+        """
+        Return the tests that can notice, the likely ones first, with the seconds each may take.
+        """
         lines = self.runs.get(mutant.path, {})
-        seeing = {
-            name for line in range(mutant.first, mutant.last + 1) for name in lines.get(line, ())
-        }
-        return sorted(self.seconds, key=lambda test: (test not in seeing, self.seconds[test]))
+        seeing = set().union(*(lines.get(n, ()) for n in range(mutant.first, mutant.last + 1)))
+        able = self.seconds.keys() if "" in seeing else (seeing | self.starters)
+        order = sorted(
+            able & self.seconds.keys(), key=lambda test: (test not in seeing, self.seconds[test])
+        )
+        return {test: LEAST + TIMES * self.seconds[test] for test in order}
 
 
 def find_mutants(path: str, source: bytes) -> Iterator[Mutant]:
@@ -249,10 +259,10 @@ def measure(copy: Copy, tests: list[str], processes: int) -> Baseline:
     """
     Return what the tests do without a change.
     """
-    timed, covered = copy.directory / "timed.json", copy.directory / ".coverage"
+    notes, covered = copy.directory / "notes.json", copy.directory / ".coverage"
     covered.unlink(missing_ok=True)
     options = ["-n", str(processes), "--cov=hn_comments", "--cov-context=test", "--cov-report="]
-    if failed := copy.test(tests, *options, limit=None, **{TIMED: str(timed)}):
+    if failed := copy.test(tests, *options, limit=None, **{NOTES: str(notes)}):
         sys.exit(f"The tests fail without a change: {failed}")
     from coverage import CoverageData
 
@@ -263,20 +273,23 @@ def measure(copy: Copy, tests: list[str], processes: int) -> Baseline:
         found = data.contexts_by_lineno(name)
         path = str(Path(name).relative_to(copy.directory))
         runs[path] = {line: {c.split("|")[0] for c in found[line]} for line in found}
-    return Baseline(json.loads(timed.read_text()), runs)
+    noted = json.loads(notes.read_text())
+    return Baseline(noted["seconds"], set(noted["starters"]), runs)
 
 
-def judge(copy: Copy, mutant: Mutant, tests: list[str], baseline: Baseline) -> str:
+def judge(copy: Copy, mutant: Mutant, baseline: Baseline) -> str:
     """
     Return how the tests noticed a mutant; nothing if they did not.
     """
+    seconds = baseline.witnesses(mutant)
+    if not seconds:
+        return ""
     order = copy.directory / "order.json"
-    seconds = {test: LEAST + TIMES * baseline.seconds[test] for test in baseline.order_for(mutant)}
     order.write_text(json.dumps(seconds))
-    limit = 60 + 4 * sum(baseline.seconds.values())
+    files = sorted({test.partition("::")[0] for test in seconds})
     copy.write(mutant.path, mutant.changed)
     try:
-        return copy.test(tests, "-x", limit=limit, **{ORDER: str(order)})
+        return copy.test(files, "-x", limit=MOST, **{ORDER: str(order)})
     finally:
         copy.write(mutant.path, mutant.source)
 
@@ -300,7 +313,7 @@ def judge_wing(wing: str, copies: list[Copy], args: argparse.Namespace) -> tuple
     def attempt(number: int) -> bool:
         copy, mutant, begun = free.get(), chosen[number], time.monotonic()
         try:
-            noticed = judge(copy, mutant, tests, baseline)
+            noticed = judge(copy, mutant, baseline)
         finally:
             free.put(copy)
         place = f"{wing} {number} {mutant.path}:{mutant.first}"

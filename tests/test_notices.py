@@ -475,6 +475,15 @@ async def test_reason_of_a_failure_shows_no_secret() -> None:
     assert "token-42" not in str(caught.value)
 
 
+async def test_reason_of_a_failure_says_which_host() -> None:
+    """Whatever else of the address is in it is hidden, be it at the end or not."""
+    url = "json://me:JSON@localhost:9/token-42"
+    (receiver,) = make_receivers(Settings(notify=(url,)))
+
+    with pytest.raises(NotTaken, match=r" sending \.\.\. notification to localhost"):
+        await receiver.send(notice())
+
+
 # Fire and forget.
 
 
@@ -574,6 +583,18 @@ async def test_password_of_a_heartbeat_is_sent_and_not_shown() -> None:
     assert head.startswith(b"GET /x/fail ")
     assert b64encode(b"me:sek@rit") in head
     assert ear.events == []
+
+
+async def test_heartbeat_without_a_password_sends_none() -> None:
+    """An empty one would be refused where none is needed."""
+    async with (
+        wire.serve(wire.say(wire.http(b"OK"))) as server,
+        Notices(Settings(heartbeat=f"http://127.0.0.1:{server.port}"), Troubles()) as notices,
+    ):
+        notices.beat(succeeded=True)
+        await eventually(lambda: server.heads)
+
+    assert b"authorization" not in server.heads[0].lower()
 
 
 @pytest.mark.parametrize(
