@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from hn_comments.memory import Crossings
 from hn_comments.notices import Notices, NotTaken, make_receivers
 from hn_comments.notices.background import MAX_TASKS, Background
 from hn_comments.notices.message import word
-from hn_comments.notices.notifier import merge
+from hn_comments.notices.notifier import backoff, merge
 from hn_comments.notices.receivers import mask
 from hn_comments.settings import BadSetting
 from hn_comments.simulator import Simulator
@@ -155,7 +156,7 @@ def test_message_has_what_a_phone_can_show() -> None:
     message = word(many)
 
     assert message.title == "Hacker News: 1 discussion grows, 41 new comments"
-    assert "The last 20 of 41 new comments:" in message.body
+    assert message.body.split("\n\n")[1] == "The last 20 of 41 new comments:"
     assert "one\ntwo\nthree\nfour\n...\nhttps://" in message.body
     assert "five" not in message.body
 
@@ -357,6 +358,19 @@ async def test_command_gets_the_facts_in_two_ways(tmp_path: Path) -> None:
 
 
 @posix_only
+async def test_command_gets_the_first_of_new_comments(tmp_path: Path) -> None:
+    """Where no post has reached a threshold."""
+    out = tmp_path / "out"
+    command = f"""sh -c 'echo "$HN_STORY|$HN_THRESHOLD|$HN_LINK" > {out}'"""
+    (receiver,) = make_receivers(Settings(notify_command=command))
+
+    await receiver.send(replace(notice(comments=(comment(7, "x"), comment(8, "y"))), crossings=()))
+
+    line = out.read_text(encoding="utf-8")
+    assert line == "1||https://news.ycombinator.com/item?id=7\n"
+
+
+@posix_only
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
@@ -476,11 +490,11 @@ async def test_reason_of_a_failure_shows_no_secret() -> None:
 
 
 async def test_reason_of_a_failure_says_which_host() -> None:
-    """Whatever else of the address is in it is hidden, be it at the end or not."""
-    url = "json://me:JSON@localhost:9/token-42"
+    """What else of the address is in it is hidden, but for what is too short to be a secret."""
+    url = "json://on:JSON@localhost:9/token-42"
     (receiver,) = make_receivers(Settings(notify=(url,)))
 
-    with pytest.raises(NotTaken, match=r" sending \.\.\. notification to localhost"):
+    with pytest.raises(NotTaken, match=r"Connection .* sending \.\.\. notification to localhost"):
         await receiver.send(notice())
 
 
@@ -519,6 +533,15 @@ async def test_background_is_bounded_and_drained() -> None:
     assert started == [True] * MAX_TASKS + [False] * 5
     assert len(ended) == MAX_TASKS
     assert len(background) == 0
+
+
+def test_receiver_is_tried_again_at_growing_distances() -> None:
+    """Each about twice the one before, five minutes at most, and some less by chance."""
+    delays = [*islice(backoff(), 12)]
+
+    for number, delay in enumerate(delays):
+        longest = min(2**number, 300)
+        assert longest / 2 <= delay <= longest
 
 
 def test_merged_notices_are_bounded() -> None:
