@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,14 @@ from hn_comments.memory import Crossings
 from hn_comments.notices import Notices, NotTaken, make_receivers
 from hn_comments.notices.background import MAX_TASKS, Background
 from hn_comments.notices.message import word
-from hn_comments.notices.notifier import backoff, merge
+from hn_comments.notices.notifier import Notifier, merge
 from hn_comments.notices.receivers import mask
 from hn_comments.settings import BadSetting
 from hn_comments.simulator import Simulator
 
 from . import wire
 from .reports import BORN, comment, post
-from .support import COMMAND, DEADLINE, MS, Ear, eventually, front_page, run
+from .support import COMMAND, DEADLINE, MS, Ear, eventually, front_page, in_virtual_time, run
 
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such programs")
@@ -159,6 +159,35 @@ def test_message_has_what_a_phone_can_show() -> None:
     assert message.body.split("\n\n")[1] == "The last 20 of 41 new comments:"
     assert "one\ntwo\nthree\nfour\n...\nhttps://" in message.body
     assert "five" not in message.body
+
+
+@pytest.mark.parametrize(
+    ("posts", "comments", "title"),
+    [
+        (1, 0, "71 comments, 12 in the last hour: This is a test"),
+        (2, 0, "Hacker News: 2 discussions grow"),
+        (0, 1, "Hacker News: 1 new comment"),
+        (0, 2, "Hacker News: 2 new comments"),
+        (2, 1, "Hacker News: 2 discussions grow, 1 new comment"),
+    ],
+)
+def test_title_counts_what_there_is(posts: int, comments: int, title: str) -> None:
+    """As people would say it; of one post it says more."""
+    found = Notice(
+        time=datetime.fromtimestamp(BORN, UTC),
+        crossings=tuple(replace(SAMPLE, story=number) for number in range(posts)),
+        comments=tuple(comment(number, "x") for number in range(comments)),
+    )
+
+    assert word(found).title.startswith(title)
+    assert posts == 1 or word(found).title == title
+
+
+def test_long_line_is_cut() -> None:
+    """Some comments are one."""
+    (line, _) = word(notice(comments=(comment(7, "x" * 301),))).body.splitlines()[-2:]
+
+    assert line == "x" * 297 + "..."
 
 
 async def test_message_is_no_longer_than_its_service_takes() -> None:
@@ -450,6 +479,14 @@ def test_secrets_of_an_address_are_masked(url: str, shown: str) -> None:
     assert "uuid-42" not in repr(settings)
 
 
+def test_apprise_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    monkeypatch.setitem(sys.modules, "apprise", None)
+
+    with pytest.raises(BadReceiver, match=r"pip install 'hn-comments\[notify\]'"):
+        make_receivers(Settings(notify=("json://localhost",)))
+
+
 def test_wrong_address_is_not_shown() -> None:
     """It may be right but for a typo, password and all."""
     with pytest.raises(BadSetting) as caught:
@@ -535,13 +572,31 @@ async def test_background_is_bounded_and_drained() -> None:
     assert len(background) == 0
 
 
-def test_receiver_is_tried_again_at_growing_distances() -> None:
-    """Each about twice the one before, five minutes at most, and some less by chance."""
-    delays = [*islice(backoff(), 12)]
+@in_virtual_time
+async def test_receiver_is_tried_again_at_growing_distances() -> None:
+    """Each about twice the one before, five minutes at most; and once more at the end."""
+    loop, tries = asyncio.get_running_loop(), []
 
-    for number, delay in enumerate(delays):
-        longest = min(2**number, 300)
-        assert longest / 2 <= delay <= longest
+    class Deaf:
+        name = "deaf"
+
+        async def send(self, _: Notice) -> None:
+            tries.append(loop.time())
+            raise NotTaken("not now")
+
+    background = Background(lambda *_: None)
+    notifier = Notifier([Deaf()], background, Troubles())
+    notifier.tell(notice())
+    await asyncio.sleep(3600)
+    in_an_hour = len(tries)
+    notifier.hurry()
+    await background.drain(DEADLINE)
+
+    distances = [second - first for first, second in pairwise(tries[:in_an_hour])]
+    longest = [min(2**number, 300) for number in range(in_an_hour - 1)]
+    assert in_an_hour > 15
+    assert all(most / 2 <= far <= most for far, most in zip(distances, longest, strict=True))
+    assert tries[in_an_hour:] == [3600]
 
 
 def test_merged_notices_are_bounded() -> None:
