@@ -53,7 +53,7 @@ WINGS = {
     "pace": ("api/pace*.py", "pacer"),
     "poll": (
         "comments.py engine.py news.py poller.py posts.py stories.py tasks.py",
-        "cancellation comments poller stories tasks",
+        "cancellation comments engine news poller posts stories tasks world",
     ),
     "service": (
         "service/*.py",
