@@ -48,7 +48,7 @@ WINGS = {
     "notices": ("notices/*.py", "notices notices_history notices_killed"),
     "output": (
         "output/appended.py output/formats.py output/printer.py output/[sw]*.py plaintext.py",
-        "appended output plaintext quiet screen writer",
+        "appended output plaintext printer quiet screen sentences stamps writer",
     ),
     "pace": ("api/pace*.py", "pacer"),
     "poll": (

@@ -15,6 +15,7 @@ from hn_comments.output.formats import (
     MAX_REASON,
     MAX_TITLE,
     STORY_FIELDS,
+    cut,
     format_cost,
     format_header,
     format_report,
@@ -369,3 +370,9 @@ def test_what_is_not_to_be_told_is_left_out(name: str) -> None:
 def test_status_of_a_poll(report: PollReport, status: str) -> None:
     """Exact if all its posts are, failed if no post was counted, else partial."""
     assert report.status == status
+
+
+@pytest.mark.parametrize(("text", "shown"), [("12345678", "12345678"), ("123456789", "12345...")])
+def test_text_that_fits_is_not_cut(text: str, shown: str) -> None:
+    """The dots are part of what may be shown."""
+    assert cut(text, 8) == shown
