@@ -14,8 +14,11 @@ from hn_comments import (
     Item,
     NotJSON,
     RateLimited,
+    Session,
+    Settings,
     URLFetcher,
 )
+from hn_comments.api.fetcher import MAX_REFUSED
 
 from .support import (
     MS,
@@ -24,6 +27,7 @@ from .support import (
     client,
     eventually,
     front_page,
+    in_virtual_time,
     mocked_fetcher,
     thread,
 )
@@ -148,6 +152,31 @@ async def test_server_that_goes_on_refusing_is_left_alone(monkeypatch: pytest.Mo
         simulator.fail("item/1", "429")
         with pytest.raises(RateLimited, match="HTTP 429"):
             await fetcher.fetch_item(1)
+
+
+@in_virtual_time
+async def test_refusals_between_answers_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long one item is refused, while others are answered."""
+    refused_at: list[float] = []
+
+    async def get(_session: Session, path: str, _url: object) -> bytes:
+        await asyncio.sleep(0.1)
+        if path == "item/1.json":
+            refused_at.append(asyncio.get_running_loop().time())
+            raise BadStatus(path, 429)
+        return b"7"
+
+    monkeypatch.setattr(Session, "get", get)
+    monkeypatch.setattr("hn_comments.api.retry.FIRST_DELAY", 20.0)
+    fetcher = URLFetcher(Session(Settings()))
+    refused = asyncio.create_task(fetcher.fetch("item/1.json"))
+    for _ in range(900):
+        assert await fetcher.fetch("item/2.json") == 7
+        await asyncio.sleep(1)
+
+    assert refused_at[-1] - refused_at[0] > 2 * MAX_REFUSED
+    assert not refused.done() or not isinstance(refused.exception(), RateLimited)
+    refused.cancel()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hn_comments import (
     Item,
     MalformedItem,
 )
+from hn_comments.api.items import MAX_TIME
 
 from .support import answer, mocked_fetcher
 
@@ -52,6 +53,24 @@ async def test_other_fields_are_checked_too(mocked: aioresponses) -> None:
 
     async with mocked_fetcher() as fetcher:
         assert await fetcher.fetch_item(1) == Item(id=1)
+
+
+@pytest.mark.parametrize("time", [-1, MAX_TIME + 1, 1e9, "1700000000", True, None])
+async def test_time_that_is_none_is_dropped(mocked: aioresponses, time: object) -> None:
+    """Dates beyond the calendar would fail where they are shown."""
+    answer(mocked, "item/1.json", payload={"id": 1, "time": time})
+
+    async with mocked_fetcher() as fetcher:
+        assert await fetcher.fetch_item(1) == Item(id=1)
+
+
+@pytest.mark.parametrize("time", [0, MAX_TIME])
+async def test_first_and_last_time(mocked: aioresponses, time: int) -> None:
+    """What the calendar has is kept."""
+    answer(mocked, "item/1.json", payload={"id": 1, "time": time})
+
+    async with mocked_fetcher() as fetcher:
+        assert await fetcher.fetch_item(1) == Item(id=1, time=time)
 
 
 async def test_item_keeps_what_is_used(mocked: aioresponses) -> None:
