@@ -21,7 +21,7 @@ from typing import Any
 
 
 # Requests in flight, for contestants that have such a limit.
-CONNECTIONS = 100
+CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", "100"))
 
 
 def get(url: str) -> Any:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hn_comments import PollReport, Session, Settings, URLFetcher, watch
-from hn_comments.history import History
+from hn_comments.history.history import History
 from hn_comments.memory import Memory
 from hn_comments.simulator import Simulator, World, forest, growth, site
 from hn_comments.simulator.forest import is_live

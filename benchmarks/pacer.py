@@ -1,7 +1,7 @@
 """
 Walk below limits of all kinds, and print how near the walk comes to the rate allowed.
 
-    python benchmarks/pacer.py              the table and the curve of docs/pacing.md
+    python benchmarks/pacer.py              the tables and the curve of docs/pacing.md
     python benchmarks/pacer.py --real       some rows of it against a real server
 
 The table is made in virtual time, with the real fetcher and pacer: the clock of the event loop
@@ -11,6 +11,7 @@ give or take 10. So hours of walking take a minute or two, and give the same fig
 
 import argparse
 import asyncio
+import functools
 import random
 import selectors
 import time
@@ -31,6 +32,10 @@ LATENCY = 0.05
 
 # Requests a second that the servers allow.
 RATES = (5, 20, 50, 100, 300)
+
+# Shares of all answers that servers without a limit fail at random, and the ways to do so.
+SHARES = (0.05, 0.1, 0.2, 0.3)
+FAILURES = ((500, "none"), (503, "none"), (429, "none"), (429, "right"))
 
 
 class Jumps(selectors.DefaultSelector):
@@ -67,6 +72,20 @@ class VirtualSession(Session):
         return b"null"
 
 
+class Weather(Limit):
+    """
+    No limit, but a server that refuses a *share* of all requests at random.
+    """
+
+    def __init__(self, share: float, seed: int, clock: Callable[[], float], **given: Any) -> None:
+        super().__init__(1, clock=clock, **given)
+        self.share = share
+        self.random = random.Random(seed)
+
+    def take(self) -> float:
+        return 1.0 if self.random.random() < self.share else 0.0
+
+
 class Outcome:
     """
     The requests and refusals of walks of *items* items.
@@ -80,12 +99,13 @@ class Outcome:
         self.refused = 1 - items / self.requests
 
 
-async def walk(session: Session, items: int) -> URLFetcher:
+async def walk(session: Session, items: int, *, failing: bool = False) -> URLFetcher:
     """
-    Fetch *items* items at once; all must come in the end.
+    Fetch *items* items at once; all must come in the end, if the server is not *failing*.
     """
     fetcher = URLFetcher(session)
-    await asyncio.gather(*(fetcher.fetch("item/1.json") for _ in range(items)))
+    fetches = [fetcher.fetch("item/1.json") for _ in range(items)]
+    await asyncio.gather(*fetches, return_exceptions=failing)
     return fetcher
 
 
@@ -95,6 +115,7 @@ def virtually(
     *,
     walks: int = 1,
     changes: Iterable[tuple[float, float]] = (),
+    failing: bool = False,
 ) -> tuple[Outcome, float]:
     """
     Return the outcome of walks below one limit, and how many requests it allowed meanwhile.
@@ -115,7 +136,8 @@ def virtually(
     async def run() -> Outcome:
         changing = asyncio.create_task(change())
         sessions = [VirtualSession(limit) for _ in range(walks)]
-        fetchers = await asyncio.gather(*(walk(s, items // walks) for s in sessions))
+        walking = (walk(session, items // walks, failing=failing) for session in sessions)
+        fetchers = await asyncio.gather(*walking)
         changing.cancel()
         return Outcome(sessions[0], fetchers, items // walks * walks)
 
@@ -167,6 +189,30 @@ def print_table(status: int, header: str) -> None:
             )
             cells.append(cell(outcome, allowed))
         print(f"| {rate} a second | {' | '.join(cells)} |", flush=True)
+
+
+def weather_cell(items: int, share: float, status: int, header: str) -> str:
+    """
+    Return how long a walk takes in three kinds of luck: the mean, and the longest.
+    """
+    seconds = []
+    for seed in (1, 2, 3):
+        # The delays before retries are random, too.
+        random.seed(seed)
+        make = functools.partial(Weather, share, seed, status=status, retry_after=header)
+        outcome, _ = virtually(make, items, failing=True)
+        seconds.append(outcome.seconds)
+    return f"{sum(seconds) / len(seconds):.1f} s, {max(seconds):.1f} s"
+
+
+def print_weather() -> None:
+    for items in (1200, 3500):
+        names = [f"{status}, Retry-After {header}" for status, header in FAILURES]
+        print(f"\n| {items:,} items, weather | {' | '.join(names)} |")
+        print(f"| --- |{' --- |' * len(FAILURES)}")
+        for share in SHARES:
+            cells = [weather_cell(items, share, *failure) for failure in FAILURES]
+            print(f"| {share:.0%} | {' | '.join(cells)} |", flush=True)
 
 
 def print_changes() -> None:
@@ -252,6 +298,7 @@ def main() -> None:
         (503, "right"),
     ):
         print_table(status, header)
+    print_weather()
     print_changes()
     print_curve()
 

@@ -22,7 +22,6 @@ Growth                      when each comment of a post was written
 
 Crossing                    a threshold that a story has reached
 Notice                      what receivers are told of one poll
-
 Event                       a Notice or any of the next eleven: `watch` passes them to *on_event*
 PollBegan                   a poll was launched
 Trouble                     something went wrong, again and again, or is over

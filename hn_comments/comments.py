@@ -7,6 +7,7 @@ read is named, never guessed.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -63,7 +64,17 @@ async def count(post_id: int, settings: Settings | None = None) -> Count:
 def count_sync(post_id: int, settings: Settings | None = None) -> Count:
     """
     Do what `count` does, where no event loop runs.
+
+    Raises:
+        RuntimeError: if one runs in this thread.
+        Else as `count`.
     """
+    loop = None
+    with contextlib.suppress(RuntimeError):
+        loop = asyncio.get_running_loop()
+    if loop is not None:
+        # asyncio.run() would say so, too, but of a coroutine that nobody awaits then.
+        raise RuntimeError("count_sync() cannot wait in a running event loop: await count() there")
     return asyncio.run(count(post_id, settings))
 
 

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any
 
-from .api import Session, URLFetcher
+from .api import Source, URLFetcher, open_source
 from .errors import PollFailed
 from .events import Tell, Troubles
 from .memory import Memory
@@ -21,14 +21,14 @@ from .notices import Notices
 from .poller import Poller
 from .posts import describe_growth
 from .settings import Settings
-from .stories import Poll, measure_progress
+from .stories import Poll, measure_progress, watched_paths
 from .tasks import stop_tasks
 
 
 # Type checkers read this as typing.TYPE_CHECKING; each is imported where it is asked for.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .history import History
+    from .history.history import History
 
 # Comments a minute in the demo, over its whole front page: as on a busy day.
 DEMO_RATE = 60.0
@@ -57,18 +57,16 @@ class Control:
         self._poller: Poller | None = None
         self._stopped = False
         self._polls: list[Poll] = []
-        self._session: Session | None = None
+        self._source: Source | None = None
         self._memory: Memory | None = None
 
-    def connect(
-        self, poller: Poller, polls: list[Poll], *, session: Session, memory: Memory
-    ) -> None:
+    def connect(self, poller: Poller, polls: list[Poll], *, source: Source, memory: Memory) -> None:
         """
         Control *poller* and its running *polls*; `watch` calls this.
         """
         self._poller = poller
         self._polls = polls
-        self._session = session
+        self._source = source
         self._memory = memory
         if self._stopped:
             poller.stop()
@@ -84,7 +82,7 @@ class Control:
         """
         Return how many requests are under way, and how fast they may be; None before the start.
         """
-        return self._session.pacer.traffic() if self._session is not None else None
+        return self._source.pacer.traffic() if self._source is not None else None
 
     def growth(self, post_id: int, *, newest: int = 20) -> Growth | None:
         """
@@ -127,8 +125,8 @@ async def watch(
     taken = 0
     async with contextlib.AsyncExitStack() as stack:
         settings = await open_demo(stack, settings or Settings())
-        session = await stack.enter_async_context(Session(settings))
         troubles = Troubles(on_event)
+        source = await stack.enter_async_context(open_source(settings, troubles))
         memory = Memory(troubles=troubles)
         told = control.told or (lambda: taken)
         history = await open_history(stack, settings, troubles, told)
@@ -138,7 +136,7 @@ async def watch(
 
         def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
             one_poll = Poll(
-                URLFetcher(session, max_fetches=settings.max_fetches),
+                URLFetcher(source, max_fetches=settings.max_fetches),
                 settings,
                 memory=memory,
                 number=number,
@@ -149,8 +147,9 @@ async def watch(
             polls.append(one_poll)
             return deliver(one_poll, reports, polls, notices)
 
-        poller = Poller(poll, settings, troubles)
-        control.connect(poller, polls, session=session, memory=memory)
+        poller = Poller(poll, settings, troubles, is_told=lambda: source.tells)
+        source.on_change = poller.wake
+        control.connect(poller, polls, source=source, memory=memory)
         running = asyncio.create_task(poller.run(), name="poller")
         running.add_done_callback(lambda _: reports.put_nowait(None))
         try:
@@ -189,7 +188,7 @@ async def open_history(
     """
     if settings.history is None:
         return None
-    from .history import History
+    from .history.history import History
 
     history = History(
         settings.history,
@@ -198,7 +197,7 @@ async def open_history(
         told=told,
         thresholds=settings.threshold,
         keep=settings.keep,
-        audiences=("reader", "receivers") if settings.has_receivers else ("reader",),
+        audiences=("reader", *["receivers"] * (settings.has_receivers and settings.comments)),
     )
     return await stack.enter_async_context(history)
 
@@ -219,4 +218,6 @@ async def deliver(
         raise
     finally:
         polls.remove(poll)
+    if (paths := watched_paths(poll)) is not None:
+        poll.fetcher.session.watch(paths)
     await reports.join()

@@ -85,7 +85,13 @@ class FetchTimeout(FetchError):
 class ConnectionFailed(FetchError):
     """
     The connection could not be made, or broke before the answer was complete.
+
+    *was_socket* is whether that was the websocket: no fault of what was asked for.
     """
+
+    def __init__(self, path: str, problem: str, *, was_socket: bool = False) -> None:
+        self.was_socket = was_socket
+        super().__init__(path, problem)
 
 
 class CertificateInvalid(FetchError):

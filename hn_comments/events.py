@@ -15,9 +15,18 @@ from .models import Notice
 
 # What can go wrong again and again: polls fail, ticks have no poll, `updates` cannot be read, the
 # history file cannot be written, Hacker News' own number of a post is not what was counted, a
-# receiver does not take notices, the heartbeat is not heard, the metrics file cannot be written.
+# receiver does not take notices, the heartbeat is not heard, the metrics file cannot be written,
+# there is no socket.
 Kind = Literal[
-    "polls", "ticks", "updates", "history", "descendants", "receiver", "heartbeat", "metrics"
+    "polls",
+    "ticks",
+    "updates",
+    "history",
+    "descendants",
+    "receiver",
+    "heartbeat",
+    "metrics",
+    "socket",
 ]
 
 # Troubles that are remembered at once: twice as many as a list has stories.

@@ -109,12 +109,22 @@ def many(kind: Kind, what: str) -> Kind:
     return replace(kind, what=what, problem=problem, many=True)
 
 
+def hide(text: str) -> str:
+    """
+    Return *text* without what may be a password, as the address of a receiver has one.
+    """
+    scheme, is_address, rest = text.partition("://")
+    if is_address and ("@" in rest or scheme not in {"http", "https"}):
+        return f"{scheme}://..."
+    return text
+
+
 def show(value: object) -> str:
     """
-    Return *value* for a message: on one line, not too long.
+    Return *value* for a message: on one line, not too long, without a password.
     """
     try:
-        text = repr(value)
+        text = repr(hide(value) if isinstance(value, str) else value)
     except ValueError:
         # Python refuses to print integers of thousands of digits.
         return "that"
@@ -237,8 +247,9 @@ def _secret_problem(value: object) -> str | None:
 
 
 def _command_problem(value: object) -> str | None:
+    # Nor is this shown: there may be a token in it.
     known = isinstance(value, str) and value.strip() and "\0" not in value
-    return None if known else f"must be a command, not {show(value)}"
+    return None if known else "must be a command, such as 'notify-send News'"
 
 
 # The kinds that need no more to be said.

@@ -11,6 +11,9 @@ from typing import Literal, Self
 from .plaintext import plain_text
 
 
+# What carries requests and answers: HTTP, or a websocket.
+SourceName = Literal["http", "socket"]
+
 Status = Literal["exact", "partial", "failed"]
 
 
@@ -179,10 +182,11 @@ class PostReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
     """
-    A comment that is new since the last poll: the *item*, and where it was written.
+    A comment that is told: the *item*, and where it was written.
 
     *story* is the post that was polled, *title* its title as HTML. *parent_by* wrote the comment
-    that this replies to, and *parent_text* is the first line of that, where it is known.
+    that this replies to, and *parent_text* is the first line of that, where it is known. It is
+    *new* since the last poll, or the reader is told besides what an earlier one found.
     """
 
     item: Item
@@ -190,6 +194,7 @@ class Comment:
     title: str | None
     parent_by: str | None
     parent_text: str | None = None
+    new: bool = True
 
     @property
     def link(self) -> str:
@@ -250,7 +255,7 @@ class PollReport:
     walked again differed from what was remembered, *refused* how many requests the server
     refused. *comments* are the new ones, oldest first, if the settings ask for them, and
     *crossings* the posts that reached a threshold of theirs. *error* says why the poll failed or
-    ended early.
+    ended early. *source* is what carried its requests when it ended.
     """
 
     poll: int
@@ -269,6 +274,7 @@ class PollReport:
     refused: int = 0
     comments: tuple[Comment, ...] = ()
     crossings: tuple[Crossing, ...] = ()
+    source: SourceName = "http"
 
     @property
     def status(self) -> Status:

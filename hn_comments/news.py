@@ -43,7 +43,8 @@ async def _read(
         return None
     post = memory.discussions.get(untold.story)
     title = post.item.title if post and post.item else None
-    return Comment(item=item, story=untold.story, title=title, parent_by=None), untold
+    comment = Comment(item=item, story=untold.story, title=title, parent_by=None, new=False)
+    return comment, untold
 
 
 async def read_last(fetcher: URLFetcher, posts: Iterable[Post], number: int) -> list[Comment]:
@@ -66,7 +67,7 @@ async def _describe(fetcher: URLFetcher, item_id: int, post: Post) -> Comment | 
         item = await fetcher.fetch_item(item_id)
     except UNREADABLE:
         return None
-    return post.describe(item) if item else None
+    return replace(post.describe(item), new=False) if item else None
 
 
 def sort_comments(comments: Iterable[Comment]) -> tuple[Comment, ...]:
@@ -102,16 +103,20 @@ def find_crossings(report: PollReport, memory: Memory, settings: Settings) -> Po
     return replace(report, crossings=tuple(crossings))
 
 
-def make_notice(report: PollReport, memory: Memory, earlier: Sequence[Earlier]) -> Notice:
+def make_notice(
+    report: PollReport, memory: Memory, earlier: Sequence[Earlier], settings: Settings
+) -> Notice:
     """
     Return what receivers are to be told of *report*, and of earlier runs.
     """
     unsent, memory.unsent[:] = [*memory.unsent], []
     comments = [comment for comment, untold in earlier if untold.receivers]
+    comments += [comment for comment in report.comments if comment.new]
     return Notice(
         time=report.started,
         crossings=(*unsent, *report.crossings),
-        comments=sort_comments([*comments, *report.comments]),
+        # The live table has them anyway.
+        comments=sort_comments(comments) if settings.comments else (),
     )
 
 

@@ -6,6 +6,7 @@ A poll is any callable that returns a coroutine, so this loop knows nothing of n
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -35,6 +36,14 @@ MAX_ERRORS_KEPT = 100
 # alone, and nobody oversleeps its return.
 PROMPT, MAX_DISTANCE = 2, 60.0
 
+# Seconds between polls at least (or the period, if that is longer) while changes are told: then
+# polls on the grid are there only in case that a change was not.
+TOLD_DISTANCE = 60.0
+
+# Seconds from being told of a change until the poll: changes come several at once, and a server
+# that tells them all the time causes two polls a second.
+SETTLE = 0.5
+
 # Seconds without a skipped tick after which polls are on time again. A server that is a
 # little too slow for the period has a tick skipped now and then, and that is one trouble.
 CALM = 300.0
@@ -46,29 +55,47 @@ class Poller:
     """
 
     def __init__(
-        self, poll: PollFunction, settings: Settings, troubles: Troubles | None = None
+        self,
+        poll: PollFunction,
+        settings: Settings,
+        troubles: Troubles | None = None,
+        *,
+        is_told: Callable[[], bool] = lambda: False,
     ) -> None:
         self.poll = poll
         self.settings = settings
         self.troubles = troubles or Troubles()
+        # Whether `wake` is called whenever something changes.
+        self.is_told = is_told
         self.errors: list[PollError] = []
         self.running: set[asyncio.Task[None]] = set()
         # Ticks that had no poll, although there should have been one.
         self.skipped = 0
         # When the first tick was, by the loop's clock, and which one had the last poll.
         self._start = 0.0
-        self._last_tick = -1
+        self._last_tick = 0
         # Failed polls in a row of this run, and whether one succeeded.
         self._failures = 0
         self._succeeded = False
-        self._all_launched = False
+        self._launched = 0
         self._over = asyncio.Event()
+        # When a poll is due for what changed, if anything did; and what ends a wait early.
+        self._wake_at = math.inf
+        self._alarm = asyncio.Event()
+
+    def wake(self) -> None:
+        """
+        Have a poll soon: something changed, or may have.
+        """
+        if self._wake_at == math.inf:
+            self._wake_at = asyncio.get_running_loop().time() + SETTLE
+            self._alarm.set()
 
     def stop(self) -> None:
         """
         Launch nothing more and cancel what runs. May be called more than once.
         """
-        self._over.set()
+        self._end()
 
     async def run(self) -> None:
         """
@@ -91,29 +118,56 @@ class Poller:
 
         While polls fail, there is one at a time, and not at each tick.
         """
-        loop = asyncio.get_running_loop()
-        period = self.settings.period
-        self._start = loop.time()
-        tick = number = 0
-        while not self._over.is_set():
-            if tick >= self._due_tick(self._failures) and self._is_free:
-                number += 1
-                self._last_tick = tick
-                self._launch(number)
-                if self._all_launched:
-                    return
-            else:
-                self._skip(1, f"{len(self.running)} polls are still running")
-            # A poll that runs may succeed, and then the next tick has one again.
-            tick = tick + 1 if self.running else max(tick + 1, self._due_tick(self._failures))
-            await self._wait_until(self._start + tick * period)
-            missed = int((loop.time() - self._start) / period) - tick
+        self._start = asyncio.get_running_loop().time()
+        tick = 0
+        while not self._is_done:
+            if tick >= self._due_tick(self._failures):
+                if self._is_free:
+                    self._launch(tick)
+                else:
+                    self._skip(1, f"{len(self.running)} polls are still running")
+            tick = await self._wait_for_tick(tick)
+            missed = self._passed_ticks() - tick
             if missed > 0:
                 tick += missed
                 self._skip(missed, "the program was held up")
 
-    def _launch(self, number: int) -> None:
-        self._all_launched = number == self.settings.polls
+    async def _wait_for_tick(self, tick: int) -> int:
+        """
+        Return which tick after *tick* is the next that may have a poll, when its time has come.
+
+        Until then, launch polls for what changes.
+        """
+        following = 0
+        while not self._is_done:
+            self._alarm.clear()
+            aim = following
+            following = self._next_tick(tick)
+            if following < aim:
+                # Nothing is told any more. The ticks until now were not missed.
+                tick = max(tick, self._passed_ticks() - 1)
+                following = self._next_tick(tick)
+            tick_at = self._start + following * self.settings.period
+            wake_at = self._wake_at if self._is_free and not self._failures else math.inf
+            if wake_at <= asyncio.get_running_loop().time():
+                tick = max(tick, self._passed_ticks())
+                self._launch(tick)
+            elif await self._is_time(min(tick_at, wake_at)) and tick_at <= wake_at:
+                return following
+        return tick
+
+    def _next_tick(self, tick: int) -> int:
+        # A poll that runs may succeed, and then the next tick has one again.
+        return tick + 1 if self.running else max(tick + 1, self._due_tick(self._failures))
+
+    def _passed_ticks(self) -> int:
+        return int((asyncio.get_running_loop().time() - self._start) / self.settings.period)
+
+    def _launch(self, tick: int) -> None:
+        self._last_tick = tick
+        self._wake_at = math.inf
+        self._launched += 1
+        number = self._launched
         if not self._failures:
             self.troubles.end("ticks", calm=CALM)
         self.troubles.tell(
@@ -121,7 +175,7 @@ class Poller:
                 poll=number,
                 list=self.settings.list_name,
                 posts=len(self.settings.posts) or self.settings.limit,
-                wait=None if self._all_launched else self.settings.period,
+                wait=None if self._all_launched else self._distance(0) * self.settings.period,
                 failures=self.troubles.count("polls"),
             )
         )
@@ -142,6 +196,8 @@ class Poller:
         Done-callback: note how a poll ended, where the loop sees it.
         """
         self.running.discard(task)
+        # There may be room now for a poll that somebody waits for.
+        self._alarm.set()
         # exception() raises CancelledError on a cancelled task, so ask this first.
         if task.cancelled():
             logger.debug("%s was cancelled", task.get_name())
@@ -156,7 +212,19 @@ class Poller:
             self.errors.clear()
             self.troubles.end("polls")
         if self._too_many_errors or (self._all_launched and not self.running):
-            self._over.set()
+            self._end()
+
+    def _end(self) -> None:
+        self._over.set()
+        self._alarm.set()
+
+    @property
+    def _all_launched(self) -> bool:
+        return self._launched == self.settings.polls
+
+    @property
+    def _is_done(self) -> bool:
+        return self._all_launched or self._over.is_set()
 
     @property
     def _is_free(self) -> bool:
@@ -182,10 +250,17 @@ class Poller:
         """
         Return which tick is to have the next poll, after so many failed polls in a row.
         """
+        return self._last_tick + self._distance(failures) if self._launched else 0
+
+    def _distance(self, failures: int) -> int:
+        """
+        Return from one poll to the next how many ticks there are.
+        """
+        period = self.settings.period
         # The growth ends somewhere: 2**1000 is no float.
         growth = min(max(failures - PROMPT, 0), 64)
-        distance = max(1, min(2**growth, MAX_DISTANCE // self.settings.period))
-        return self._last_tick + int(distance)
+        told = math.ceil(TOLD_DISTANCE / period) if self.is_told() else 1
+        return max(told, int(min(2**growth, MAX_DISTANCE // period)))
 
     def _next_in(self) -> float | None:
         """
@@ -197,12 +272,13 @@ class Poller:
         tick = max(self._due_tick(self._failures), int(passed / period) + 1)
         return tick * period - passed
 
-    async def _wait_until(self, deadline: float) -> None:
+    async def _is_time(self, deadline: float) -> bool:
         """
-        Return when the loop's clock shows *deadline*, or at once when it is over.
+        Return True when the loop's clock shows *deadline*, or False at the alarm before.
         """
         try:
             async with async_timeout.timeout_at(deadline):
-                await self._over.wait()
+                await self._alarm.wait()
         except TimeoutError:
-            pass
+            return True
+        return False

@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 OnError = Literal["partial", "cancel"]
 Format = Literal["text", "json", "csv"]
+Protocol = Literal["http", "socket"]
 
 # The story lists the API offers.
 STORY_LISTS = ("top", "new", "best", "ask", "show", "job")
@@ -45,6 +46,10 @@ MAX_LAST = 1000
 
 # Upper bounds that only a slip of the finger exceeds.
 MAX_CONNECTIONS = 1000
+
+# Files that are open besides connections: standard streams, history, port and its visitors,
+# receivers, names.
+OTHER_FILES = 100
 MAX_RETRIES = 20
 
 
@@ -136,7 +141,13 @@ class Settings:
     api_url: str = setting(
         API_URL, ADDRESS, "ask the Hacker News API, or a stand-in, at this URL", group="fetching"
     )
-    connections: int = setting(100, whole(1, MAX_CONNECTIONS), "have at most N requests under way")
+    source: Protocol = setting(
+        "http",
+        one_of(*get_args(Protocol)),
+        "ask over HTTP, or over the database's own socket, which tells of changes at once",
+    )
+    check: bool = flag("try that source now, say what it answers, and exit")
+    connections: int = setting(1000, whole(1, MAX_CONNECTIONS), "have at most N requests under way")
     fetch_timeout: float = setting(10.0, DURATION, "wait at most this long for an answer")
     retries: int = setting(3, whole(0, MAX_RETRIES), "repeat a failed request up to N times")
     max_fetches: int | None = setting(
@@ -276,6 +287,7 @@ CONTRADICTIONS = (
     # The demo is its own API. Each is another world, whose ids are the same.
     ("api_url", "demo"),
     ("history", "demo"),
+    ("check", "demo"),
     ("verbose", "quiet"),
     # The table takes the whole screen, and shows every story.
     ("output", "live"),

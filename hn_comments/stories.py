@@ -36,7 +36,7 @@ from .tasks import gather_or_stop
 # Type checkers read this as typing.TYPE_CHECKING; sqlite3 is imported only for a history.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .history import History
+    from .history.history import History
 
 
 # The share of what is left that must have been read before its time is guessed: what the first
@@ -122,7 +122,7 @@ class Poll:
                 report = await self._save(report)
             finally:
                 publish(report)
-                self.notify(make_notice(report, self.memory, self.earlier))
+                self.notify(make_notice(report, self.memory, self.earlier, self.settings))
         return report
 
     async def _save(self, report: PollReport) -> PollReport:
@@ -131,7 +131,7 @@ class Poll:
         """
         if self.history is None:
             return report
-        known = await self.history.save(report, self.memory if self.remembers else None)
+        known = await self.history.save(report, self.memory)
         mine = tuple(crossing for crossing in report.crossings if crossing not in known)
         return replace(report, crossings=mine)
 
@@ -211,9 +211,7 @@ class Poll:
         Set `posts`: those of the list, and those that left it but are still followed.
         """
         if self.history is not None:
-            await self.history.recall(
-                self.memory, ids, trees=self.remembers, follow=self.settings.follow
-            )
+            await self.history.recall(self.memory, ids, follow=self.settings.follow)
         listed = [self.memory.discussion(post_id) for post_id in ids]
         for discussion in listed:
             discussion.listed_at = self.memory.clock()
@@ -227,6 +225,17 @@ class Poll:
             Post(self.fetcher, discussion, self.settings, rank=rank) for rank, discussion in ranked
         ]
         return [*listed, *followed]
+
+
+def watched_paths(poll: Poll) -> list[str] | None:
+    """
+    Return what a poll read that may change; None for one that has not come so far, or is the last.
+    """
+    if poll.posts is None or not poll.remembers:
+        return None
+    posts = [f"item/{post.id}.json" for post in poll.posts]
+    lists = [] if poll.settings.posts else [f"{poll.settings.stories}stories.json"]
+    return ["maxitem.json", "updates.json", *lists, *posts]
 
 
 def measure_progress(poll: Poll) -> Progress | None:
@@ -288,6 +297,7 @@ def report_poll(
         failed=failed or poll.posts is None,
         error=error or poll.problem,
         refused=poll.fetcher.refused_counter,
+        source=poll.fetcher.session.name,
         comments=find_comments(poll) if settings.comments or settings.live else (),
     )
 
@@ -298,4 +308,5 @@ def find_comments(poll: Poll) -> tuple[Comment, ...]:
     """
     earlier = [comment for comment, untold in poll.earlier if untold.reader]
     new = [comment for post in poll.posts or () for comment in post.comments]
-    return sort_comments([*earlier, *poll.last, *new])
+    # In this order: of the last ones, some can be new.
+    return sort_comments([*earlier, *new, *poll.last])

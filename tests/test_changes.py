@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from hn_comments import Count, PollReport, Session, URLFetcher
+from hn_comments import Count, PollReport, URLFetcher
+from hn_comments.api.source import Source
 from hn_comments.events import Troubles
 from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
@@ -26,7 +27,7 @@ RECORDED = Path(os.environ.get("HN_COMMENTS_TESTS_RECORDED", TREES))
 class LyingFetcher(URLFetcher):
     """Answers a path with its *lies*, one after the other, before it asks the server."""
 
-    def __init__(self, session: Session, lies: dict[str, list[Any]]) -> None:
+    def __init__(self, session: Source, lies: dict[str, list[Any]]) -> None:
         super().__init__(session)
         self.lies = lies
 
@@ -181,7 +182,7 @@ async def test_null_id_that_never_appears_is_given_up() -> None:
 
 
 async def test_known_comment_that_was_null_is_asked_for_once_more() -> None:
-    """It is asked for a minute later, then at growing distances."""
+    """It is asked for a minute later, then at growing distances; and its parent, if it is there."""
     world = front_page(10)
     gone = oldest(world)
     for _ in range(RECENT):
@@ -193,7 +194,7 @@ async def test_known_comment_that_was_null_is_asked_for_once_more() -> None:
         await watcher.poll()
         costs = [(await watcher.poll(seconds=40)).fetches for _ in range(8)]
 
-        assert costs == [3, 4, 3, 3, 4, 3, 3, 3]
+        assert costs == [3, 5, 3, 3, 5, 3, 3, 3]
 
 
 async def test_null_comment_that_comes_back() -> None:
@@ -292,6 +293,25 @@ async def test_young_comment_that_moves_is_found_at_once(names: str) -> None:
         assert (told.status, told.comments) == ("exact", ())
         assert told.stories[0].count == Count(live=31)
     assert watcher.memory.discussions[world.top[0]].tree.nodes[comment].parent == new
+
+
+async def test_comment_that_moves_before_it_is_listed_costs_nothing_later() -> None:
+    """Its new parent lists it, so nobody has to be read again for it."""
+    world = front_page(30)
+    old, new = list(world.walk(world.top[0]))[:2]
+    async with watching(world) as watcher:
+        watcher.lies[f"item/{old}.json"] = [copy.deepcopy(world.items[old])]
+        comment = world.add_comment(old)
+        world.updates.clear()
+        await watcher.poll()
+        assert comment in watcher.memory.discussions[world.top[0]].tree.unlisted
+        world.move(comment, new)
+        world.updates = {new: None}
+        moved = await watcher.poll(seconds=15)
+
+        assert (await watcher.check(seconds=5)).fetches == 3
+
+    assert moved.stories[0].count == Count(live=31)
 
 
 @pytest.mark.parametrize("names", ["comment", "parent"])
@@ -792,6 +812,21 @@ async def test_walks_that_come_due_together_are_spread() -> None:
     assert costs[59:70] == [19, *[9] * 9, 3]
 
 
+async def test_walks_of_many_posts_end_within_a_quarter_of_refresh() -> None:
+    """Three posts a poll, where one would take more than half of it."""
+    world = front_page(*[1] * 35)
+    world.updates.clear()
+    async with client(world) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        await watcher.poll(limit=40)
+        await watcher.poll(seconds=3590, limit=40, refresh=3600)
+        costs = [
+            (await watcher.poll(seconds=60, limit=40, refresh=3600)).fetches for _ in range(13)
+        ]
+
+    assert costs == [3 + 3 * 2] * 11 + [3 + 2 * 2, 3]
+
+
 async def test_post_without_descendants_is_walked_every_quarter_of_an_hour() -> None:
     """It has no figure that could prove its count."""
     world = front_page(10)
@@ -854,6 +889,21 @@ async def test_last_hour_is_known_in_the_first_poll() -> None:
     assert report.stories[0].hours == (0, 1, 9)
 
 
+async def test_number_that_lags_behind_new_comments_is_believed() -> None:
+    """Three came between two polls, and Hacker News had counted one of them: no second reading."""
+    world = front_page(10)
+    async with watching(world) as watcher:
+        for _ in range(3):
+            world.add_comment(world.top[0])
+        post = copy.deepcopy(world.items[world.top[0]]) or {}
+        watcher.lies[f"item/{world.top[0]}.json"] = [{**post, "descendants": 11}]
+        world.updates.clear()
+
+        costs = [(await watcher.poll()).fetches for _ in range(2)]
+
+    assert costs == [3 + 3 + 1, 3]
+
+
 async def test_death_in_a_busy_thread_is_found() -> None:
     """New comments explain a difference for a minute, not for ever."""
     world = front_page(30)
@@ -881,9 +931,8 @@ async def test_gap_is_not_learned_from_a_walk_that_took_two_polls() -> None:
             k for k in world.walk(world.top[0]) if k not in {first, last} and not kids(world, k)
         )
         world.kill(leaf, quietly=True)
-        world.updates.clear()
-        await watcher.poll()
-        reports = [await watcher.poll(seconds=1000) for _ in range(3)]
+        world.updates = {world.top[0]: None}
+        reports = [await watcher.poll(seconds=seconds) for seconds in (5, 1000, 1000, 1000)]
 
     assert reports[-1].stories[0].count == Count(live=39, dead=1)
     assert not any(report.stories[0].disputed for report in reports)

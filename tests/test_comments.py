@@ -1,6 +1,8 @@
 """Counting one tree, against a real server."""
 
 import asyncio
+import gc
+import warnings
 
 import pytest
 
@@ -238,3 +240,14 @@ async def test_counting_takes_one_call() -> None:
 
         assert await count(1, settings) == Count(live=5)
         assert await asyncio.to_thread(count_sync, 1, settings) == Count(live=5)
+
+
+async def test_count_sync_in_a_loop_says_what_to_do() -> None:
+    """In one sentence, without a warning of a coroutine that was never awaited."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(RuntimeError, match=r"await count\(\) there"):
+            count_sync(1)
+        gc.collect()
+
+    assert caught == []

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,7 +72,7 @@ class Life:
         self.folder = TemporaryDirectory()
         self.history = InlineHistory(f"{self.folder.name}/history.db")
         self.listed: set[int] = set()
-        self.restarted: Literal["", "now", "once"] = ""
+        self.restarted = False
 
     async def _make_session(self) -> Session:
         return Session()
@@ -94,7 +94,7 @@ class Life:
         self.history.store.close()
         self.history = InlineHistory(f"{self.folder.name}/history.db")
         self.memory = Memory(self.clock)
-        self.restarted = "now"
+        self.restarted = True
 
     def poll(self, seed: int, more: int) -> None:
         """Poll, and a few seconds later again."""
@@ -201,10 +201,6 @@ class Life:
         return bool(failed or contradicted or "limit of" in str(story.error))
 
     def _check_settled(self, story: PostReport) -> None:
-        doubts = self.witness.doubts(story.id)
-        # See test_gap_that_a_late_number_made_is_forgotten, in test_lateness.
-        if self.restarted and doubts != "nothing":
-            return
         assert story.status == "exact", story.error
         assert story.count
         assert story.count.live == self.witness.truth(story.id).live
@@ -216,9 +212,9 @@ class Life:
         self.counted["quiet polls"] += report.fetches == 3
         self.counted["polls that proved the memory wrong"] += report.drift > 0
         self.counted["polls cut short"] += "limit of" in str(report.errors)
-        if self.restarted == "now" and report.stories:
+        if self.restarted and report.stories:
             self.counted["restarts that remembered"] += report.mode == "delta"
-            self.restarted = "once"
+            self.restarted = False
 
 
 numbers = st.integers(0, 1000)

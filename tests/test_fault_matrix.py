@@ -10,7 +10,7 @@ import pytest
 
 from hn_comments import Count, PollFailed, PollReport, Session, Settings, URLFetcher
 from hn_comments.api import fetcher as fetcher_module
-from hn_comments.api import pacer as pacer_module
+from hn_comments.api import pace as pace_module
 from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
 from hn_comments.settings import OnError
@@ -48,8 +48,7 @@ def _quick(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: A
     """Make faults as quick as retries."""
     monkeypatch.setattr(fetcher_module, "MAX_REFUSED", 100 * MS)
     monkeypatch.setattr(fetcher_module, "MAX_REFUSALS", 3)
-    for name in ("FIRST_PAUSE", "MAX_OUTAGE_PAUSE"):
-        monkeypatch.setattr(pacer_module, name, MS)
+    monkeypatch.setattr(pace_module, "MAX_SILENCE", MS)
     monkeypatch.setattr(simulator_server, "RETRY_AFTER", 0)
     monkeypatch.setattr(simulator_server, "SLOW", 20 * MS)
 

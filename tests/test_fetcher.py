@@ -21,6 +21,7 @@ from hn_comments import (
 from hn_comments.api.fetcher import MAX_REFUSED
 
 from .support import (
+    DEADLINE,
     MS,
     MockedResponse,
     answer,
@@ -177,6 +178,25 @@ async def test_refusals_between_answers_end_nothing(monkeypatch: pytest.MonkeyPa
     assert refused_at[-1] - refused_at[0] > 2 * MAX_REFUSED
     assert not refused.done() or not isinstance(refused.exception(), RateLimited)
     refused.cancel()
+
+
+async def test_random_503s_cost_requests_only() -> None:
+    """A fifth of 1,200 items, each time: all come, and nothing is held back in the end."""
+    items = range(1, 1201)
+    async with client(thread({1: list(items[1:])}), latency=MS, retries=10) as (simulator, fetcher):
+        simulator.faults = {"503": 0.2}
+
+        # So long only if they strangle it.
+        async with asyncio.timeout(DEADLINE):
+            fetched = await asyncio.gather(*(fetcher.fetch_item(item) for item in items))
+            # Whether the last trial is over depends on where the items end.
+            while fetcher.session.pacer.pace.trial:
+                await fetcher.fetch_item(1)
+
+        assert all(fetched)
+        assert fetcher.session.pacer.pace.ceiling is None
+    # One request in five is lost, and a few more are needed to end the trial.
+    assert fetcher.fetch_counter < 1.5 * len(items)
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ async def test_unread_comments_stay_unread(path: str) -> None:
         await poll(fetcher, path)
         memory = Memory()
         store = Store(path)
-        store.recall(memory, query(path, "SELECT story_id FROM trees")[0], trees=True)
+        store.recall(memory, query(path, "SELECT story_id FROM trees")[0])
         store.close()
 
     (discussion,) = memory.discussions.values()
@@ -215,7 +215,7 @@ async def test_time_proof_and_newcomers_survive(path: str) -> None:
         world.add_reply(world.top[0])
         await poll(fetcher, path, clock=clock)
     store, memory = Store(path), Memory(clock)
-    store.recall(memory, world.top, trees=True)
+    store.recall(memory, world.top)
     store.close()
 
     discussion = memory.discussions[world.top[0]]
@@ -514,7 +514,7 @@ def flip_and_open(path: str, chance: random.Random) -> None:
     Path(flipped).write_bytes(content)
     try:
         store = Store(flipped)
-        store.recall(Memory(), [1], trees=True)
+        store.recall(Memory(), [1])
         store.close()
     except HistoryError as exc:
         assert str(exc).isprintable()  # noqa: PT017 - most damage is harmless
@@ -818,7 +818,7 @@ class Process:
         self.store, self.memory, self.report = Store(path), Memory(clock), report
 
     def recall(self) -> Discussion:
-        self.store.recall(self.memory, [story.id for story in self.report.stories], trees=True)
+        self.store.recall(self.memory, [story.id for story in self.report.stories])
         (discussion,) = self.memory.discussions.values()
         return discussion
 
@@ -970,7 +970,7 @@ async def test_old_newcomers_leave_the_file(processes: Processes, path: str) -> 
 
 async def recalled(path: str, world: World, clock: Clock) -> Memory:
     store, memory = Store(path), Memory(clock)
-    store.recall(memory, world.top, trees=True)
+    store.recall(memory, world.top)
     store.close()
     return memory
 

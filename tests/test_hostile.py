@@ -34,8 +34,7 @@ from hn_comments import (
     URLFetcher,
 )
 from hn_comments.api.addresses import proxy_for
-from hn_comments.api.fetcher import parse_json
-from hn_comments.api.items import MAX_KIDS, parse_item
+from hn_comments.api.items import MAX_KIDS, parse_item, parse_json
 
 from .support import MS, run
 
@@ -266,7 +265,7 @@ def test_any_json_is_an_item_or_malformed(
         b'{"id": 1, "kids": [' + b'{"a":' * depth + body + b"}" * depth + b"]}",
     ):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hn_comments.api.fetcher.decode", decode)
+            patch.setattr("hn_comments.api.items.decode", decode)
             try:
                 parse_item("item/1.json", 1, parse_json("item/1.json", nested))
             except HNCommentsError as exc:

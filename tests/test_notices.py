@@ -3,11 +3,12 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,11 +21,12 @@ from aiosmtpd.controller import Controller
 from apprise.plugins.ntfy import NotifyNtfy
 
 from hn_comments import BadReceiver, Crossing, Notice, PollReport, Settings, Trouble, watch
-from hn_comments.command.trial import SAMPLE
+from hn_comments.command.trial import SAMPLE, send_to_all
 from hn_comments.events import Troubles
 from hn_comments.memory import Crossings
 from hn_comments.notices import Notices, NotTaken, make_receivers
 from hn_comments.notices.background import MAX_TASKS, Background
+from hn_comments.notices.command import Command
 from hn_comments.notices.message import word
 from hn_comments.notices.notifier import Notifier, merge
 from hn_comments.notices.receivers import mask
@@ -33,7 +35,18 @@ from hn_comments.simulator import Simulator
 
 from . import wire
 from .reports import BORN, comment, post
-from .support import COMMAND, DEADLINE, MS, Ear, eventually, front_page, in_virtual_time, run
+from .support import (
+    COMMAND,
+    DEADLINE,
+    MS,
+    Ear,
+    eventually,
+    front_page,
+    in_virtual_time,
+    outcome,
+    run,
+    started,
+)
 
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such programs")
@@ -273,6 +286,43 @@ async def test_receivers_at_one_address_are_told_apart() -> None:
     assert said.startswith(f"Cannot tell json://{address}/... (1): ")
 
 
+async def test_receiver_with_a_bug_is_one_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its failure is said once, without its words, and the notice is sent again."""
+    problems, told, ear = [ValueError("json://me:sekrit@h"), OSError("?")], [], Ear()
+
+    async def send(_receiver: object, notice: Notice) -> None:
+        if problems:
+            raise problems.pop(0)
+        told.append(notice)
+
+    monkeypatch.setattr("hn_comments.notices.command.Command.send", send)
+    async with Notices(Settings(notify_command="tell"), Troubles(ear)) as notices:
+        notices.tell(notice())
+        await eventually(lambda: told)
+
+    assert told == [notice()]
+    began, ended = ear.sentences()[1:]
+    assert began == "Cannot tell tell: unexpected ValueError (it is tried again)"
+    assert ended.startswith("tell takes notices again, after ")
+
+
+async def test_trial_says_which_receiver_has_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are asked, too."""
+
+    async def send(receiver: Command, _notice: Notice) -> None:
+        if receiver.name == "bad":
+            raise ValueError("?")
+
+    monkeypatch.setattr("hn_comments.notices.command.Command.send", send)
+
+    answers = await send_to_all([Command("bad"), Command("good")], notice())
+
+    assert answers == [
+        ("bad did not take the notice: unexpected ValueError", False),
+        ("good took the notice", True),
+    ]
+
+
 async def test_hanging_receiver_delays_no_poll_and_the_end_only_so_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -446,16 +496,46 @@ async def test_all_that_a_command_started_is_ended(
     with pytest.raises(NotTaken):
         await receiver.send(notice())
 
-    def is_gone() -> bool:
-        try:
-            os.kill(int(pid.read_text(encoding="utf-8")), 0)
-        except ProcessLookupError:
-            return True
-        # In a container nobody may collect it.
-        status = Path(f"/proc/{pid.read_text(encoding='utf-8').strip()}/status")
-        return "State:\tZ" in status.read_text(encoding="utf-8")
+    await eventually(lambda: is_gone(int(pid.read_text(encoding="utf-8"))))
 
-    await eventually(is_gone)
+
+@posix_only
+@pytest.mark.parametrize(
+    ("options", "signals", "code"),
+    [(["--threshold", "5"], ["SIGINT", "SIGTERM"], 143), (["--notify-test"], ["SIGINT"], 130)],
+)
+async def test_command_does_not_outlive_a_program_that_leaves_at_once(
+    options: list[str], signals: list[str], code: int, tmp_path: Path
+) -> None:
+    """At the second signal, or at the first one in a mere test."""
+    pid = tmp_path / "pid"
+    # At the end of its input the program knows of it; asyncio takes some turns for the start.
+    note_pid = f"cat > /dev/null; echo $$ > {pid}.new; mv {pid}.new {pid}"
+    command = f"sh -c 'trap : TERM; {note_pid}; sleep 771 & wait; wait'"
+    async with Simulator(front_page(9)) as simulator:
+        words = ["--api-url", simulator.url, *options, "--notify-command", command]
+        async with started(*COMMAND, *words) as process:
+            await eventually(pid.exists)
+            for name in signals:
+                process.send_signal(getattr(signal, name))
+            ended, _, _ = await outcome(process)
+
+    group = int(pid.read_text(encoding="utf-8"))
+    try:
+        await eventually(lambda: is_gone(group))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+    assert ended == code
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether a process has ended; in a container nobody may collect it."""
+    try:
+        os.kill(pid, 0)
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except (ProcessLookupError, FileNotFoundError):
+        return True
 
 
 # Secrets.
@@ -491,6 +571,14 @@ def test_wrong_address_is_not_shown() -> None:
     """It may be right but for a typo, password and all."""
     with pytest.raises(BadSetting) as caught:
         Settings(notify=("me:sekrit@example.com",))
+
+    assert "sekrit" not in str(caught.value)
+
+
+def test_wrong_command_is_not_shown() -> None:
+    """There may be a token in it."""
+    with pytest.raises(BadReceiver, match=r"has no closing quotation$") as caught:
+        make_receivers(Settings(notify_command="curl 'https://hook.example/sekrit"))
 
     assert "sekrit" not in str(caught.value)
 

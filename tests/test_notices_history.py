@@ -1,13 +1,15 @@
 """Notices across restarts: each is told once, by whichever run there is."""
 
+import asyncio
 import sqlite3
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hn_comments import Crossing, Settings, watch
+from hn_comments import Control, Crossing, PollReport, Settings, watch
 from hn_comments.events import AlreadyAbove
 from hn_comments.history.notices import load_unsent
 from hn_comments.history.store import Store
@@ -18,7 +20,7 @@ from hn_comments.notices.receivers import Receiver
 from hn_comments.simulator import Simulator, World
 
 from .reports import post, report
-from .support import Ear, front_page
+from .support import DEADLINE, Ear, eventually, front_page
 
 
 @pytest.fixture
@@ -59,7 +61,13 @@ def friend(monkeypatch: pytest.MonkeyPatch) -> Friend:
     return friend
 
 
-async def run(world: World, path: str, ear: Ear | None = None, **settings: Any) -> None:
+async def run(
+    world: World,
+    path: str,
+    ear: Ear | None = None,
+    control: Control | None = None,
+    **settings: Any,
+) -> list[PollReport]:
     """Run the program for one poll."""
     async with Simulator(world) as simulator:
         simulator.world = world
@@ -73,8 +81,8 @@ async def run(world: World, path: str, ear: Ear | None = None, **settings: Any) 
                 connection.commit()
             except sqlite3.OperationalError:
                 pass
-        async for _ in watch(chosen, on_event=ear or Ear()):
-            pass
+        reports = watch(chosen, control=control, on_event=ear or Ear())
+        return [report async for report in reports]
 
 
 async def test_crossing_is_told_once_over_restarts(path: str, friend: Friend) -> None:
@@ -92,14 +100,17 @@ async def test_crossing_is_told_once_over_restarts(path: str, friend: Friend) ->
     assert friend.thresholds == [(story, "10")]
 
 
-async def test_crossing_that_nobody_took_is_told_by_the_next_run(path: str, friend: Friend) -> None:
+@pytest.mark.parametrize("full_walk", [False, True])
+async def test_crossing_that_nobody_took_is_told_by_the_next_run(
+    path: str, friend: Friend, *, full_walk: bool
+) -> None:
     """Once, however long nobody was there."""
     world, friend.away = front_page(12), True
-    await run(world, path, threshold=("10",))
-    await run(world, path, threshold=("10",))
+    await run(world, path, threshold=("10",), full_walk=full_walk)
+    await run(world, path, threshold=("10",), full_walk=full_walk)
     friend.away = False
-    await run(world, path, threshold=("10",))
-    await run(world, path, threshold=("10",))
+    await run(world, path, threshold=("10",), full_walk=full_walk)
+    await run(world, path, threshold=("10",), full_walk=full_walk)
 
     assert friend.thresholds == [(world.top[0], "10")]
 
@@ -127,6 +138,66 @@ async def test_what_stands_above_a_new_threshold_is_no_news(path: str, friend: F
     assert friend.thresholds == [(world.top[1], "10")]
     above = [event for event in ear.events if isinstance(event, AlreadyAbove)]
     assert {(event.threshold, event.posts) for event in above} == {("10", 1), ("2/h", 0)}
+
+
+@pytest.mark.parametrize("full_walk", [False, True])
+async def test_what_grew_fast_before_a_new_threshold_is_never_told(
+    path: str, friend: Friend, *, full_walk: bool
+) -> None:
+    """Nor by the runs after the first one with it."""
+    world = front_page(12)
+    await run(world, path, full_walk=full_walk)
+    await run(world, path, threshold=("5/h",), full_walk=full_walk)
+    await run(world, path, threshold=("5/h",), full_walk=full_walk)
+
+    assert friend.told == []
+
+
+async def test_comments_for_the_live_table_are_no_notice(path: str, friend: Friend) -> None:
+    """Only those that were asked for are."""
+    world = front_page(3)
+    await run(world, path, live=True)
+    world.add_reply(world.top[0])
+    (report,) = await run(world, path, live=True)
+
+    assert len(report.comments) == 1
+    assert friend.comments == []
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT count(*) FROM untold WHERE audience = 'receivers'")
+        assert rows.fetchone() == (0,)
+
+
+async def test_growth_that_fell_and_rose_is_told_again_by_full_walks(
+    path: str, friend: Friend
+) -> None:
+    """The file knows by then that it fell."""
+    world = front_page(12)
+    (story,) = world.top
+    async with Simulator(world) as simulator:
+        settings = Settings(
+            api_url=simulator.url, history=path, notify=("json://friend",), threshold=("5/h",),
+            period=0.05, full_walk=True,
+        )  # fmt: skip
+        async with aclosing(watch(settings)) as reports:
+            await see(reports, lambda last_hour: last_hour >= 5)
+            for comment in world.walk(story):
+                (world.items[comment] or {})["time"] -= 7200
+            await see(reports, lambda last_hour: last_hour == 0)
+            for _ in range(8):
+                world.add_reply(story)
+            await see(reports, lambda last_hour: last_hour >= 5)
+            await eventually(lambda: len(friend.told) > 1)
+
+    assert friend.thresholds == [(story, "5/h")] * 2
+
+
+async def see(reports: AsyncIterator[PollReport], is_right: Callable[[int], bool]) -> None:
+    """Take reports until the growth of the only post is as it should be, and one more."""
+    async with asyncio.timeout(DEADLINE):
+        async for report in reports:
+            if is_right(report.stories[0].last_hour or 0):
+                await anext(reports)
+                return
 
 
 async def test_first_run_tells_what_is_above_already(path: str, friend: Friend) -> None:
@@ -172,6 +243,44 @@ async def test_new_comments_that_nobody_took_are_told_by_the_next_run(
     await run(world, path, comments=True)
 
     assert friend.comments == [missed]
+
+
+async def test_last_comments_are_for_the_reader_only(path: str, friend: Friend) -> None:
+    """Receivers get the one of them that is new, in the only run in which it is."""
+    world = front_page(8)
+    options: dict[str, Any] = {"comments": True, "last": 5}
+    await run(world, path, **options)
+    await run(world, path, **options)
+    new = world.add_reply(world.top[0])
+    reports = await run(world, path, **options)
+    await run(world, path, **options)
+
+    assert len(reports[0].comments) == 5
+    assert friend.comments == [new]
+
+
+async def test_last_comments_that_nobody_took_are_not_told_later(path: str, friend: Friend) -> None:
+    """They are no news for a receiver that was away."""
+    world, friend.away = front_page(8), True
+    await run(world, path, comments=True, last=5)
+    friend.away = False
+    await run(world, path, comments=True)
+
+    assert friend.comments == []
+
+
+async def test_comment_that_only_the_reader_missed_is_not_sent_again(
+    path: str, friend: Friend
+) -> None:
+    """The next run tells the reader."""
+    world = front_page(3)
+    await run(world, path, comments=True)
+    new = world.add_reply(world.top[0])
+    await run(world, path, control=Control(told=lambda: 0), comments=True)
+    (report,) = await run(world, path, comments=True)
+
+    assert [comment.item.id for comment in report.comments] == [new]
+    assert friend.comments == [new]
 
 
 async def test_comments_that_died_before_they_were_told_are_forgotten(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from hn_comments import Settings
+from hn_comments.command.arguments import split
 from hn_comments.command.options import build_parser, parse_settings
 from hn_comments.durations import read_duration
 from hn_comments.kinds import ADDRESS, DURATION
@@ -40,6 +41,7 @@ def test_every_option_arrives() -> None:
         "--stories best --limit 7 --period 1m --polls 4 --max-running 3 --poll-timeout 9"
         " --output out.csv --history hn.db"
         " --api-url http://127.0.0.1:8123/v0/ --connections 10 --fetch-timeout 2.5 --retries 1"
+        " --source socket"
         " --max-fetches 99 --full-walk --on-error cancel"
         " --max-errors 0 --format csv --changes-only -v"
         " --keep 90d --serve [::1]:8000 --metrics-file hn.prom"
@@ -55,6 +57,7 @@ def test_every_option_arrives() -> None:
         max_running=3,
         poll_timeout=9,
         api_url="http://127.0.0.1:8123/v0",
+        source="socket",
         connections=10,
         fetch_timeout=2.5,
         retries=1,
@@ -273,6 +276,25 @@ def test_arguments_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--notify slack://a/b/#channel --once", ["--notify", "slack://a/b/#channel", "--once"]),
+        ("a#b #c d", ["a#b"]),
+        ("  # a", []),
+        ("a  #", ["a"]),
+        ("'#a' \"# b\" c", ["#a", "# b", "c"]),
+        (r"\#a b\ #c", ["#a", "b #c"]),
+        ("''#a \t b", ["#a", "b"]),
+        ("# it's", []),
+        ("", []),
+    ],
+)
+def test_comment_begins_where_a_word_begins(line: str, words: list[str]) -> None:
+    """As in a shell; elsewhere a # is a character like any other."""
+    assert [*split(line)] == words
+
+
+@pytest.mark.parametrize(
     ("text", "named"),
     [
         (b"\n--limit 'x", "line 2: no closing quotation"),
@@ -300,6 +322,45 @@ def test_mistakes_in_a_file(
     assert caught.value.code == 2
     assert f"{file}, {named.format(file=file)}" in stderr
     assert stderr.count("\n") == 1
+
+
+def test_password_in_an_unclosed_quotation_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file and the line are enough to find it."""
+    file = tmp_path / "arguments"
+    file.write_text("--once\n--notify 'json://me:sekrit42@h/ok\n", encoding="utf-8")
+
+    with pytest.raises(SystemExit):
+        parse_settings([f"@{file}"])
+
+    problem = f"{file}, line 2: no closing quotation"
+    assert capsys.readouterr().err == f"hn-comments: error: {problem} (see --help)\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--notify", "json://a.example", "json://me:sekrit@h"),
+        ("slack://sekrit/token/#channel",),
+        ("https://me:sekrit@example.com/" + 60 * "x",),
+        ("--notify-test=json://me:sekrit@h",),
+        ("--once=json://h/sekrit",),
+        ("--period", "json://me:sekrit@h"),
+        ("--notify-command", "sekrit\0"),
+        ("--notify", "me:sekrit@h"),
+        ("--heartbeat", "me:sekrit@h"),
+        ("--notfy=json://me:sekrit@h",),
+    ],
+)
+def test_no_mistake_shows_a_password(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An address for notices that stands in the wrong place, or is wrong itself."""
+    with pytest.raises(SystemExit):
+        parse_settings(words)
+
+    assert "sekrit" not in capsys.readouterr().err
 
 
 def test_what_overrides_a_file_is_not_blamed_on_it(
@@ -364,7 +425,7 @@ def test_results_never_go_into_the_history(
     output: str, history: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever its files are called; nothing is written before that is clear."""
-    before = {file.name: file.lstat() for file in files.iterdir()}
+    before = describe(files)
     output = output.format(name=files.name, path=files)
 
     with pytest.raises(SystemExit) as caught:
@@ -372,7 +433,16 @@ def test_results_never_go_into_the_history(
 
     assert caught.value.code == 2
     assert "argument --output: is a file that --history writes" in capsys.readouterr().err
-    assert {file.name: file.lstat() for file in files.iterdir()} == before
+    assert describe(files) == before
+
+
+def describe(directory: Path) -> dict[str, tuple[int, ...]]:
+    """Return what writing to files, or replacing them, changes; looking through links does not."""
+    found = {file.name: file.lstat() for file in directory.iterdir()}
+    return {
+        name: (file.st_ino, file.st_mode, file.st_nlink, file.st_size, file.st_mtime_ns)
+        for name, file in found.items()
+    }
 
 
 @pytest.mark.parametrize("output", ["c.csv", "c.db.csv", "c.db-wa", "new/c.db", "round.csv"])

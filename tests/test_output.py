@@ -286,6 +286,7 @@ def test_json_lines() -> None:
         "status": "exact",
         "errors": [],
         "refused": 0,
+        "source": "http",
     }
 
 

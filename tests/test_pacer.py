@@ -58,15 +58,32 @@ class Server(Session):
         return b"null"
 
 
-async def walk(session: Session, items: int) -> URLFetcher:
+async def walk(session: Session, items: int, *, failing: bool = False) -> URLFetcher:
+    """Fetch so many items; some of them may fail in spite of retries if *failing*."""
     fetcher = URLFetcher(session)
-    await asyncio.gather(*(fetcher.fetch("item/1.json") for _ in range(items)))
+    fetches = (fetcher.fetch("item/1.json") for _ in range(items))
+    await asyncio.gather(*fetches, return_exceptions=failing)
     return fetcher
 
 
 def limit(rate: float, **given: Any) -> Callable[[], Limit]:
     """Return a limit on the clock of the running loop."""
     return lambda: Limit(rate, clock=asyncio.get_running_loop().time, **given)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_any_event_loop_will_do(loop: str) -> None:
+    """In real time: the timers of loops differ."""
+    factory = pytest.importorskip(loop).new_event_loop
+
+    async def walk_below_a_limit() -> URLFetcher:
+        return await walk(Server(limit(300, burst=30)), 150)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        fetcher = runner.run(walk_below_a_limit())
+
+    assert fetcher.refused_counter > 0
+    assert fetcher.fetch_counter == 150 + fetcher.refused_counter
 
 
 @pytest.mark.parametrize(
@@ -90,7 +107,7 @@ def test_walk_ends_exact_at_the_rate_that_is_allowed(rate: float, given: dict[st
     items = int(max(2000, 30 * per_second, max(5 * rate, 4800) if "window" in given else 0))
 
     async def run() -> URLFetcher:
-        return await walk(Server(limit(rate, **given)), items)
+        return await walk(Server(limit(rate, **given), connections=100), items)
 
     fetcher, seconds = virtually(run)
 
@@ -267,19 +284,157 @@ def test_budget_ends_those_who_wait_for_their_turn_at_once() -> None:
 def test_curve_stands_still_while_nobody_wants_to_send() -> None:
     """After an hour's sleep, not a hundred requests leave at once."""
 
-    async def run() -> tuple[float | None, float | None]:
+    async def run() -> tuple[Server, float]:
         server = Server(limit(20, retry_after="none"))
         await walk(server, 600)
-        clock = asyncio.get_running_loop().time
-        before = server.pacer.pace.rate(clock())
         await asyncio.sleep(3600)
-        await walk(server, 1)
-        return before, server.pacer.pace.rate(clock())
+        start = asyncio.get_running_loop().time()
+        await walk(server, 200)
+        return server, start
 
-    (before, after), _ = virtually(run)
+    (server, start), _ = virtually(run)
 
-    assert before is not None
-    assert after == pytest.approx(before, rel=0.05)
+    assert sum(start <= sent < start + 2 for sent in server.sent) < 2 * 25
+
+
+def test_pause_goes_on_while_nobody_wants_to_send() -> None:
+    """After three of five seconds, two are left."""
+
+    async def run() -> float:
+        pacer = Pacer(3)
+        sent_at = await pacer.enter()
+        pacer.refuse(sent_at, 5.0, asked=True)
+        pacer.leave()
+        await asyncio.sleep(3)
+        await pacer.enter()
+        return asyncio.get_running_loop().time()
+
+    at, _ = virtually(run)
+
+    assert at == pytest.approx(5, abs=0.1)
+
+
+def test_silence_goes_on_while_nobody_wants_to_send() -> None:
+    """A server that was down in the night is as good as new in the morning."""
+
+    async def run() -> Pacer:
+        pacer = Pacer(3)
+        for _ in range(2):
+            sent_at = await pacer.enter()
+            pacer.refuse(sent_at, None, asked=True)
+            pacer.leave()
+        assert pacer.pace.silent
+        await asyncio.sleep(3600)
+        pacer.accept(await pacer.enter())
+        pacer.leave()
+        return pacer
+
+    pacer, _ = virtually(run)
+
+    assert not pacer.pace.trial
+
+
+def test_requests_after_a_minute_of_pause_do_not_end_the_poll() -> None:
+    """If ten left at once, nine would be refused, and nothing but refusals came for a minute."""
+
+    async def run() -> URLFetcher:
+        return await walk(Server(limit(5, burst=1, retry_after="absurd")), 30)
+
+    fetcher, _ = virtually(run)
+
+    assert fetcher.fetch_counter >= 30
+
+
+class Weather(Server):
+    """A server that fails at random, a share of all with each status; no limit unless given."""
+
+    def __init__(
+        self,
+        *shares: tuple[int, float],
+        limit: Callable[[], Limit] | None = None,
+        first: BadStatus | None = None,
+    ) -> None:
+        super().__init__(limit)
+        self.shares = shares
+        self.first = first
+
+    async def get(self, path: str, url: URL) -> bytes | URL:
+        answer = await super().get(path, url)
+        if self.first is not None and len(self.sent) > 200:
+            error, self.first = self.first, None
+            raise error
+        for status, share in self.shares:
+            if self.random.random() < share:
+                raise BadStatus(path, status)
+        return answer
+
+
+def walk_in(
+    items: int, *shares: tuple[int, float], first: BadStatus | None = None
+) -> tuple[int, float]:
+    """Return how many requests a walk costs in some weather, and how long it takes."""
+
+    async def run() -> int:
+        # Delays before retries are random, too.
+        random.seed(1)
+        return (await walk(Weather(*shares, first=first), items, failing=True)).fetch_counter
+
+    return virtually(run)
+
+
+@pytest.mark.parametrize(
+    ("share", "status"), [(0.2, 503), (0.3, 503), (0.1, 429), (0.2, 429), (0.08, 503)]
+)
+@pytest.mark.parametrize("items", [1200, 3500])
+def test_random_failure_costs_little_speed(items: int, share: float, status: int) -> None:
+    """Two or three times as long as the same share of 500s, by the server's clock; not for ever."""
+    fetches, seconds = walk_in(items, (status, share))
+    fetches_of_500, seconds_of_500 = walk_in(items, (500, share))
+
+    assert fetches == pytest.approx(fetches_of_500, rel=0.1)
+    assert seconds < 3 * seconds_of_500
+
+
+def test_one_refusal_that_names_a_time_does_not_condemn_later_503s() -> None:
+    """Nor does it condemn those that come while the server lets us wait."""
+    first = BadStatus("item/1.json", 429, 1.0)
+    _, seconds = walk_in(1200, (503, 0.08), first=first)
+    _, seconds_of_500 = walk_in(1200, (500, 0.08), first=first)
+
+    assert seconds < 2 * seconds_of_500
+
+
+def test_limit_is_kept_in_any_weather() -> None:
+    """Bare 503s are weather, 429s a limit, in one and the same walk."""
+
+    async def run() -> Server:
+        server = Weather((503, 0.1), limit=limit(50, retry_after="none"))
+        await walk(server, 3000, failing=True)
+        return server
+
+    server, seconds = virtually(run)
+
+    # Each tenth request is lost to the weather.
+    assert 3000 / seconds > 0.8 * 0.9 * 50
+    assert len(server.refused) < 0.1 * len(server.sent)
+
+
+def test_limit_that_falls_while_it_is_tried_is_not_taken_for_weather() -> None:
+    """Back from a hundred to fifty, just as more than that was found."""
+
+    async def run() -> Server:
+        server = Server(limit(50, retry_after="none"))
+        assert server.limit is not None
+        walking = asyncio.create_task(walk(server, 4000))
+        for rate in (100, 50):
+            await asyncio.sleep(30 if rate == 50 else 20)
+            server.limit.rate = rate
+        await walking
+        return server
+
+    server, _ = virtually(run)
+
+    assert len(server.refused) < 0.05 * len(server.sent)
 
 
 @settings(max_examples=60, deadline=None)
@@ -301,9 +456,9 @@ def test_cancellation_at_any_moment_loses_no_place(
             try:
                 await asyncio.sleep(20 * MS)
                 if slow and random.Random(sent_at).random() < 0.3:
-                    pacer.refuse(sent_at, 0.05)
+                    pacer.refuse(sent_at, 0.05, asked=True)
                 else:
-                    pacer.accept()
+                    pacer.accept(sent_at)
             finally:
                 pacer.leave()
 

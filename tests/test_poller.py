@@ -219,3 +219,100 @@ async def test_polls_are_named_tasks() -> None:
 
     polling.stop()
     await task
+
+
+def minutes(poll: FakePoll, **settings: Any) -> Poller:
+    """Return a poller whose changes are told, with a tick each five seconds."""
+    return Poller(poll, Settings(**{"period": 5, **settings}), is_told=lambda: True)
+
+
+@in_virtual_time
+async def test_polls_are_rare_while_changes_are_told() -> None:
+    """They are only a safety net then, on the same grid."""
+    poll = FakePoll(seconds=1)
+
+    await minutes(poll, polls=3).run()
+
+    assert poll.starts == pytest.approx([0, 60, 120])
+    assert poll.skipped == [0, 0, 0]
+
+
+@in_virtual_time
+async def test_longer_period_stays() -> None:
+    """Nobody polls more often than was asked for, but for a change."""
+    poll = FakePoll(seconds=1)
+
+    await minutes(poll, polls=3, period=600).run()
+
+    assert poll.starts == pytest.approx([0, 600, 1200])
+
+
+@in_virtual_time
+async def test_change_has_a_poll_soon() -> None:
+    """Several at once have one, and the next tick counts from it."""
+    poll = FakePoll(seconds=0.5)
+    one = minutes(poll, polls=3)
+    for late in (20, 20.2, 20.4):
+        asyncio.get_running_loop().call_later(late, one.wake)
+
+    await one.run()
+
+    assert poll.starts == pytest.approx([0, 20.5, 80])
+    assert poll.skipped == [0, 0, 0]
+
+
+@in_virtual_time
+async def test_changes_all_the_time_have_two_polls_a_second() -> None:
+    """However many they are."""
+    poll = FakePoll()
+    one = minutes(poll, polls=10)
+    for late in range(1, 20_000):
+        asyncio.get_running_loop().call_later(late / 1000, one.wake)
+
+    await one.run()
+
+    assert poll.starts == pytest.approx([0, *(0.501 * n for n in range(1, 10))], abs=0.01)
+
+
+@in_virtual_time
+async def test_change_waits_for_room() -> None:
+    """No more polls run at once than are allowed, and the change is not forgotten."""
+    poll = FakePoll(seconds=30)
+    one = minutes(poll, polls=2, max_running=1)
+    asyncio.get_running_loop().call_later(10, one.wake)
+
+    await one.run()
+
+    assert poll.starts == pytest.approx([0, 30])
+
+
+@in_virtual_time
+async def test_change_does_not_hurry_a_poll_that_failed() -> None:
+    """A server that is down is left alone."""
+    poll = FakePoll(outcomes="FFFF")
+    one = minutes(poll, polls=4, max_errors=0, period=30)
+    for late in range(1, 200):
+        asyncio.get_running_loop().call_later(late, one.wake)
+
+    await one.run()
+
+    assert poll.starts == pytest.approx([0, 60, 120, 180])
+
+
+@in_virtual_time
+async def test_polls_are_as_often_as_ever_when_nothing_is_told_any_more() -> None:
+    """From the moment when that is known."""
+    poll = FakePoll()
+    told = True
+    one = Poller(poll, Settings(period=5, polls=5), is_told=lambda: told)
+
+    def lose() -> None:
+        nonlocal told
+        told = False
+        one.wake()
+
+    asyncio.get_running_loop().call_later(21, lose)
+    await one.run()
+
+    assert poll.starts == pytest.approx([0, 21, 25, 30, 35])
+    assert poll.skipped == [0] * 5

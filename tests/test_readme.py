@@ -15,7 +15,7 @@ from hn_comments.output.formats import COMMENT_FIELDS, STORY_FIELDS
 from hn_comments.settings import OPTIONS
 from hn_comments.simulator import FAULTS
 
-from .support import run
+from .support import REPORT, run
 
 
 PROJECT = Path(__file__).parent.parent
@@ -75,6 +75,15 @@ def example(command: str) -> tuple[list[str], list[str]]:
 async def test_help_block_is_what_help_says() -> None:
     """The options, to the letter."""
     assert blocks("text") == [await printed("--help")]
+
+
+async def test_help_of_the_report_is_what_it_says() -> None:
+    """To the letter, as that of the program."""
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+
+    _, stdout, _ = await run(*REPORT, "--help", env=environment)
+
+    assert blocks("text", PAGES["report.md"]) == [stdout]
 
 
 def test_settings_are_listed() -> None:
@@ -193,6 +202,13 @@ def test_python_examples_run(page: str) -> None:
         imports = "\n".join(line for line in lines if line.startswith(("from", "import")))
         local = "demo=True" in code or "Simulator" in code
         exec(compile(code if local else imports, page, "exec"), {"__name__": "example"})  # noqa: S102
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_other_examples_are_python(page: str) -> None:
+    """They need more than this project has, so they are only looked at."""
+    for code in blocks("py", PAGES[page]):
+        compile(code, page, "exec")
 
 
 @pytest.mark.parametrize("page", ["README.md", "library.md"])

@@ -301,7 +301,10 @@ async def test_history_that_cannot_be_read_is_no_reason_to_know_nothing(tmp_path
 # Who may ask, and what is said around the answers.
 
 
-@pytest.mark.parametrize("path", ["/", "/page.js", "/latest.json", "/metrics", "/health"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/page.js", "/uplot/uPlot.min.css", "/latest.json", "/metrics", "/health"],
+)
 async def test_answers_trust_nobody(path: str) -> None:
     """No script from elsewhere, no guessing of types, no other page that reads it."""
     async with watching(front_page(1), *LONG) as (_, service):
@@ -316,7 +319,7 @@ async def test_answers_trust_nobody(path: str) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Server"] == "hn-comments"
     assert not any(name.lower().startswith("access-control") for name in headers)
-    assert headers["Cache-Control"] == ("no-cache" if path in {"/", "/page.js"} else "no-store")
+    assert headers["Cache-Control"] == ("no-cache" if path.endswith(("js", "css")) else "no-store")
     assert posted.status == 405
 
 
@@ -341,7 +344,7 @@ async def test_what_is_no_request_is_refused_without_a_word() -> None:
             writer.write(data + b"\r\n\r\n")
             assert b" 400 " in await reader.readline()
             writer.close()
-        for path in ("/..%2f..%2fetc/passwd", "/page.py", "/story/x.json", f"/story/{10**20}.json"):
+        for path in ("/..%2f..%2fetc/passwd", "/page.html", "/story/x", f"/story/{10**20}.json"):
             assert (await service.get(path))[0] == 404
         await service.end()
 

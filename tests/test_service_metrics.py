@@ -178,10 +178,11 @@ async def test_metrics_file_that_cannot_be_written_later_is_said_once(tmp_path: 
         (tmp_path / "elsewhere").rename(place)
         before = file.stat().st_mtime_ns
         await eventually(lambda: file.stat().st_mtime_ns != before)
-        await eventually(lambda: len(service.lines) == 3)
+        await eventually(lambda: any("written again" in line for line in service.lines))
         assert await service.end() == 143
 
-    assert [line.partition("] ")[2] for line in service.lines[1:]] == [
+    # A busy machine has more to say, of ticks that were skipped.
+    assert [line.partition("] ")[2] for line in service.lines if str(file) in line] == [
         f"Cannot write {file}: No such file or directory (it is tried again)",
         f"{file} can be written again",
     ]

@@ -16,11 +16,6 @@ from hn_comments.simulator import World
 from hn_comments.simulator.paths import answer
 
 
-# The latest ids, which a first walk reads for whoever may need them: some twenty, and a few
-# more where `maxitem` goes up and down.
-RECENT = 30
-
-
 class Answer(NamedTuple):
     """What the API said, after how many changes, and when."""
 
@@ -35,7 +30,8 @@ Answers = dict[str, Answer]
 Kind = Literal["comment", "state", "place"]
 
 # Which list tells of a change; of a place none does.
-LISTS: dict[Kind, str] = {"comment": "maxitem.json", "state": "updates.json"}
+MAXITEM, UPDATES = "maxitem.json", "updates.json"
+LISTS: dict[Kind, str] = {"comment": MAXITEM, "state": UPDATES}
 
 
 class Change:
@@ -82,9 +78,8 @@ class Witness:
         """Note that there is one more comment."""
         change = self._note("comment", comment)
         if comment in self.hidden:
-            # It may be given up. That `updates` names it later is not heard:
-            # see test_comment_that_was_given_up_is_read_when_updates_names_it.
-            change.told_by = None
+            # It may be given up, until `updates` names it.
+            change.told_by = UPDATES
 
     def note_state(self, comment: int) -> None:
         """Note that a comment died, or lives again."""
@@ -112,15 +107,15 @@ class Witness:
         """
         told = 0
         for change in self.secrets:
-            change.items -= {i for i in change.items if self._is_seen(i, change, answers)}
+            change.items -= {i for i in change.items if self._is_seen(i, change, answers, followed)}
             if change.items and self._is_told(change, answers):
-                if soon and change.kind == "state":
+                if soon and change.told_by == UPDATES:
                     continue
                 if self._stories_of(change) <= followed:
                     change.items.clear()
                     told += change.kind == "state"
-                elif change.kind == "state":
-                    # See test_comment_read_before_its_story_is_read_again_if_updates_names_it.
+                elif change.kind == "comment" and change.told_by == UPDATES:
+                    # It has been read, so it is not asked for when `updates` names it again.
                     change.told_by = None
         self.secrets = [change for change in self.secrets if change.items]
         return told
@@ -174,7 +169,7 @@ class Witness:
         """Return where a change is seen: where it happened, and where that is now."""
         return {*change.stories, *map(self.world.story_of, change.items)}
 
-    def _is_seen(self, item: int, change: Change, answers: Answers) -> bool:
+    def _is_seen(self, item: int, change: Change, answers: Answers, followed: set[int]) -> bool:
         """Return whether a poll has read an item after a change, and made use of it."""
         path = f"item/{item}.json"
         if change.kind == "comment":
@@ -182,11 +177,10 @@ class Witness:
             return path in answers and answers[path].value is not None
         if not change.is_shown(answers, path):
             return False
-        # One of the latest is read for whoever needs it, and those who know it do not:
-        # see test_answer_that_was_read_is_believed.
-        if item > self.world.next_id - RECENT:
-            return False
-        return change.kind == "place" or self._is_walked(item, change, answers)
+        if change.kind == "place":
+            # One of the latest ids is also read where its story is not remembered.
+            return item in followed or self.world.story_of(item) in followed
+        return self._is_walked(item, change, answers)
 
     def _is_walked(self, comment: int, change: Change, answers: Answers) -> bool:
         """Return whether the story of a comment was read whole."""
@@ -198,11 +192,16 @@ class Witness:
         """Return whether a list has told of a change."""
         if change.told_by is None or not change.is_shown(answers, change.told_by):
             return False
-        value = answers[change.told_by].value
         (item,) = change.items
-        if change.kind == "state":
-            return item in value["items"]
-        return item <= value and f"item/{item}.json" not in self.failing
+        if change.told_by == UPDATES and item not in answers[UPDATES].value["items"]:
+            return False
+        return change.kind == "state" or self._is_found(item, answers)
+
+    def _is_found(self, item: int, answers: Answers) -> bool:
+        """Return whether a poll that asks for a new item reads it."""
+        largest = answers[MAXITEM].value if MAXITEM in answers else None
+        can_be_read = item not in self.hidden and f"item/{item}.json" not in self.failing
+        return can_be_read and largest is not None and item <= largest
 
 
 class WorldFetcher(URLFetcher):

@@ -31,7 +31,13 @@ class Wire:
         # What each request said before its body.
         self.heads: list[bytes] = []
         self.port = 0
+        self.listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def open(self) -> int:
+        """How many connections there are now."""
+        return len(self._tasks)
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -61,6 +67,7 @@ async def serve(answer: Answer, context: ssl.SSLContext | None = None) -> AsyncI
     """Serve on a free port of 127.0.0.1."""
     wire = Wire(answer)
     server = await asyncio.start_server(wire.accept, "127.0.0.1", 0, ssl=context)
+    wire.listener = server
     wire.port = server.sockets[0].getsockname()[1]
     try:
         yield wire
@@ -115,6 +122,46 @@ def api(answers: dict[str, Any]) -> Answer:
     return answer
 
 
+class Few:
+    """An answer on so many connections at a time, and something else *beyond*."""
+
+    def __init__(self, most: int, answer: Answer, beyond: Answer) -> None:
+        self.most = most
+        self.answer = answer
+        self.beyond = beyond
+        self.turned_away = 0
+        self._served: set[asyncio.StreamWriter] = set()
+
+    async def __call__(
+        self, path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        self._served = {each for each in self._served if not each.is_closing()}
+        if writer not in self._served and len(self._served) >= self.most:
+            self.turned_away += 1
+            return await self.beyond(path, reader, writer)
+        self._served.add(writer)
+        # Long enough that requests pile up.
+        await asyncio.sleep(0.02)
+        return await self.answer(path, reader, writer)
+
+
+async def hang_up(_: str, __: asyncio.StreamReader, ___: asyncio.StreamWriter) -> bool:
+    """Close the connection without an answer."""
+    return False
+
+
+async def be_silent(_: str, __: asyncio.StreamReader, ___: asyncio.StreamWriter) -> bool:
+    """Never answer, and never close, as if nobody accepted the connection."""
+    await asyncio.Event().wait()
+    return False
+
+
+async def reset_it(_: str, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Reset the connection, as a network does that has no room for it."""
+    linger_not(writer)
+    return False
+
+
 class Network:
     """What lies between: it passes everything on, until it forgets its connections."""
 
@@ -161,10 +208,14 @@ async def pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> N
 async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer the next bytes as somebody who knows of no connection."""
     await reader.read(1)
-    ending = writer.get_extra_info("socket")
-    # Without the time to linger, closing is a reset.
-    ending.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    linger_not(writer)
     writer.transport.abort()
+
+
+def linger_not(writer: asyncio.StreamWriter) -> None:
+    """Have the end of a connection be a reset: it has no time to linger."""
+    ending = writer.get_extra_info("socket")
+    ending.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 @asynccontextmanager

@@ -1,5 +1,5 @@
 """
-The API over HTTP: one GET to JSON, counted, retried and paced.
+The API, over HTTP or the database's own socket: paths to JSON, counted, retried and paced.
 
 Nobody else knows aiohttp's client. Others import from here, and not from the modules inside.
 """
@@ -7,6 +7,7 @@ Nobody else knows aiohttp's client. Others import from here, and not from the mo
 from .fetcher import URLFetcher
 from .items import parse_ids
 from .session import Session
+from .source import Source, open_source
 
 
-__all__ = ["Session", "URLFetcher", "parse_ids"]
+__all__ = ["Session", "Source", "URLFetcher", "open_source", "parse_ids"]

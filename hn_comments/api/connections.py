@@ -5,6 +5,7 @@ aiohttp says how a request ended. A server or a network that is silent ends none
 does, and only the progress noted here tells why.
 """
 
+import asyncio
 import socket
 from contextvars import ContextVar
 from enum import Enum
@@ -14,11 +15,10 @@ from weakref import WeakSet
 import aiohttp
 
 from .names import Resolver
+from .room import Room
 
 
 if TYPE_CHECKING:
-    import asyncio
-
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
 
@@ -45,12 +45,13 @@ class Attempt:
     How far one request has come.
     """
 
-    __slots__ = ("answered", "reached", "sockets", "transport")
+    __slots__ = ("answered", "protocol", "reached", "sockets", "transport")
 
     def __init__(self) -> None:
         # The sockets made for this request; none if it goes over a kept connection.
         self.sockets: list[socket.socket] = []
-        # The end of the connection, once there is one.
+        # The connection and its end, once there is one.
+        self.protocol: ResponseHandler | None = None
         self.transport: asyncio.Transport | None = None
         # Whether the head of an answer has come.
         self.answered = False
@@ -95,18 +96,20 @@ def begin_attempt() -> Attempt:
 
 class Connector(aiohttp.TCPConnector):
     """
-    A pool of connections that can be given up, all at once.
+    A pool of connections that can be given up or given back, all at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(
             # No limit of aiohttp's: waiting for a free connection would count as waiting for
             # an answer. The pacer's limit comes before the timeout starts.
             limit=0,
             keepalive_timeout=KEEP_ALIVE,
             resolver=Resolver(),
-            socket_factory=make_socket,
+            socket_factory=self._make_socket,
         )
+        self._room = room
+        # The connections that have answered, and were not given up.
         self._good: WeakSet[ResponseHandler] = WeakSet()
 
     async def connect(self, *arguments: Any, **more: Any) -> "Connection":
@@ -116,15 +119,27 @@ class Connector(aiohttp.TCPConnector):
         attempt = ATTEMPT.get()
         while True:
             connection = await super().connect(*arguments, **more)
-            protocol, transport = connection.protocol, connection.transport
-            if protocol is not None and attempt.sockets:
-                self._good.add(protocol)
-            elif protocol not in self._good:
+            attempt.protocol, transport = connection.protocol, connection.transport
+            if not attempt.sockets and attempt.protocol not in self._good:
                 connection.close()
                 break_off(transport)
                 continue
             attempt.transport = transport
             return connection
+
+    def prove(self, attempt: Attempt) -> None:
+        """
+        Note that the new connection of *attempt* has answered.
+        """
+        self._room.prove(attempt)
+        if attempt.protocol is not None:
+            self._good.add(attempt.protocol)
+
+    def count(self) -> int:
+        """
+        Return how many connections are open and have answered.
+        """
+        return sum(protocol.is_connected() for protocol in self._good)
 
     def give_up(self) -> None:
         """
@@ -132,8 +147,31 @@ class Connector(aiohttp.TCPConnector):
         """
         self._good.clear()
 
+    def give_back(self, kept: int) -> None:
+        """
+        Close all connections but so many; none may be in use.
+        """
+        for protocol in [each for each in self._good if each.is_connected()][kept:]:
+            self._good.discard(protocol)
+            transport = protocol.transport
+            protocol.close()
+            if isinstance(transport, asyncio.Transport):
+                break_off(transport)
 
-def break_off(transport: "asyncio.Transport | None") -> None:
+    def _make_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """
+        Return a socket for *address*, and note it in the current attempt.
+        """
+        attempt = ATTEMPT.get()
+        # Before anything can fail: that there are no more files is a failed connection, too.
+        self._room.new.add(attempt)
+        family, kind, protocol, _, _ = address
+        made = socket.socket(family, kind, protocol)
+        attempt.sockets.append(made)
+        return made
+
+
+def break_off(transport: asyncio.Transport | None) -> None:
     """
     End the connection of *transport* now, if it is being closed.
 
@@ -141,16 +179,6 @@ def break_off(transport: "asyncio.Transport | None") -> None:
     """
     if transport is not None and transport.is_closing():
         transport.abort()
-
-
-def make_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """
-    Return a socket for *address*, and note it in the current attempt.
-    """
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    ATTEMPT.get().sockets.append(made)
-    return made
 
 
 def is_connected(tried: socket.socket) -> bool:

@@ -6,34 +6,27 @@ budget and retries.
 """
 
 import asyncio
-import contextlib
-import json
+import itertools
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from yarl import URL
 
 from ..errors import (
     BadStatus,
+    ConnectionFailed,
     FetchError,
     FetchLimitExceeded,
-    NotJSON,
     RateLimited,
     RedirectRefused,
 )
 from ..models import Item
-from .items import parse_item
+from .items import parse_item, parse_json
 from .retry import delays, is_transient
-from .session import Session
+from .source import Source
 
 
 logger = logging.getLogger(__name__)
-
-decode: Callable[[bytes], Any] = json.loads
-with contextlib.suppress(ImportError):
-    # The extra `speed`; it decodes an item in a third of the time.
-    from orjson import loads as decode  # type: ignore[no-redef, unused-ignore]
 
 # Seconds of nothing but refusals that end a poll: a server that refuses for so long is not
 # asked for the rest of it.
@@ -42,6 +35,9 @@ MAX_REFUSED = 60.0
 # Refusals of one request while others are answered. The pacer keeps them to one in twenty,
 # so that many in a row have to do with this item alone.
 MAX_REFUSALS = 20
+
+# Seconds before a refused request queues again: the pacer decides when it leaves.
+REFUSED_DELAY = 0.5
 
 # Redirects followed for one fetch: one to a canonical address, and one to spare.
 MAX_REDIRECTS = 2
@@ -56,7 +52,7 @@ class URLFetcher:
     After *max_fetches* requests `FetchLimitExceeded` is raised instead.
     """
 
-    def __init__(self, session: Session, max_fetches: int | None = None) -> None:
+    def __init__(self, session: Source, max_fetches: int | None = None) -> None:
         self.session = session
         self.max_fetches = max_fetches
         self.fetch_counter = 0
@@ -90,15 +86,15 @@ class URLFetcher:
             RateLimited: if the server has refused everything for a minute.
         """
         waits = delays(0 if failed else self.session.settings.retries)
-        # A refusal is no fault of this item, and so uses up none of its retries.
-        refusals = delays(MAX_REFUSALS)
+        # Some errors are no fault of this item, and so use up none of its retries.
+        faultless = itertools.repeat(REFUSED_DELAY, MAX_REFUSALS)
         tries = 1
         while True:
             try:
                 return await self._fetch_once(path, failed=failed)
             except FetchError as exc:
                 exc.tries = tries
-                wait = next(refusals if is_refusal(exc) else waits, None)
+                wait = next(faultless if is_faultless(exc) else waits, None)
                 if wait is None or not is_transient(exc):
                     raise
                 logger.debug("Trying again in %.2f seconds: %s", wait, exc)
@@ -116,13 +112,15 @@ class URLFetcher:
             answer = await self._send(path, url, failed=failed)
             if isinstance(answer, bytes):
                 return parse_json(path, answer)
+            if not isinstance(answer, URL):
+                return answer
             url = answer
             if url in seen:
                 raise RedirectRefused(path, str(url), "in a circle")
             seen.add(url)
         raise RedirectRefused(path, str(url), f"after {MAX_REDIRECTS} others")
 
-    async def _send(self, path: str, url: URL, *, failed: bool) -> bytes | URL:
+    async def _send(self, path: str, url: URL, *, failed: bool) -> Any:
         """
         Send one request in its turn, and tell the pacer how it was answered.
         """
@@ -137,15 +135,12 @@ class URLFetcher:
             self.fetch_counter += 1
             sent = True
             answer = await (self.session.get_soon if failed else self.session.get)(path, url)
-            pacer.accept()
+            pacer.accept(sent_at)
         except BadStatus as exc:
             if not exc.is_overload:
-                pacer.accept()
+                pacer.accept(sent_at)
                 raise
-            if exc.asks_to_wait:
-                pacer.refuse(sent_at, exc.retry_after)
-            else:
-                pacer.suspect(sent_at)
+            pacer.refuse(sent_at, exc.retry_after, asked=exc.asks_to_wait)
             self._note_refusal(exc)
             raise
         finally:
@@ -168,22 +163,10 @@ class URLFetcher:
             raise RateLimited(exc) from exc
 
 
-def is_refusal(exc: FetchError) -> bool:
+def is_faultless(exc: FetchError) -> bool:
     """
-    Return whether the server refused the request because there were too many.
+    Return whether there were too many requests, or the socket was lost under this one.
     """
+    if isinstance(exc, ConnectionFailed):
+        return exc.was_socket
     return isinstance(exc, BadStatus) and exc.asks_to_wait
-
-
-def parse_json(path: str, body: bytes) -> Any:
-    """
-    Return the JSON value in *body*.
-    """
-    try:
-        with contextlib.suppress(ValueError):
-            return decode(body)
-        # The fast decoder refuses halves of surrogate pairs, which JSON allows.
-        return json.loads(body)
-    # Valid JSON overflows the decoder's stack where it is nested a thousand deep.
-    except (ValueError, RecursionError) as exc:
-        raise NotJSON(path) from exc

@@ -1,11 +1,20 @@
 """
-Check the API's answers, before anything else uses them.
+Decode and check the API's answers, before anything else uses them.
 """
 
+import contextlib
+import json
+from collections.abc import Callable
 from typing import Any
 
-from ..errors import MalformedItem
+from ..errors import MalformedItem, NotJSON
 from ..models import Item
+
+
+decode: Callable[[str | bytes], Any] = json.loads
+with contextlib.suppress(ImportError):
+    # The extra `speed`; it decodes an item in a third of the time.
+    from orjson import loads as decode  # type: ignore[no-redef, unused-ignore]
 
 
 # The last second of the year 9999: no calendar here goes further.
@@ -16,6 +25,20 @@ MAX_INTEGER = 2**63 - 1
 
 # Direct replies of one item at most: ten times as many as any real item has.
 MAX_KIDS = 50_000
+
+
+def parse_json(path: str, body: str | bytes) -> Any:
+    """
+    Return the JSON value in *body*.
+    """
+    try:
+        with contextlib.suppress(ValueError):
+            return decode(body)
+        # The fast decoder refuses halves of surrogate pairs, which JSON allows.
+        return json.loads(body)
+    # Valid JSON overflows the decoder's stack where it is nested a thousand deep.
+    except (ValueError, RecursionError) as exc:
+        raise NotJSON(path) from exc
 
 
 def parse_ids(path: str, value: Any) -> tuple[int, ...]:

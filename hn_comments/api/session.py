@@ -1,12 +1,13 @@
 """
 The connections to one API: one GET, and every way in which it can fail.
 
-Only this module, `connections`, `names` and `reasons` know aiohttp's client; its errors end here.
-`fetcher` counts requests, and decides which are tried again.
+Only this module, `connections`, `line`, `names` and `reasons` know aiohttp's client; its errors
+end here. `fetcher` counts requests, and decides which are tried again.
 """
 
 import asyncio
 import time
+from collections.abc import Callable, Collection
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Self
@@ -26,12 +27,15 @@ from ..errors import (
     ProxyFailed,
     RedirectRefused,
 )
+from ..models import SourceName
 from ..settings import Settings
 from .addresses import proxy_for
 from .connections import Attempt, Connector, begin_attempt, break_off
 from .deadlines import Deadlines
-from .pacer import Pacer
+from .files import most_sockets
+from .pacer import FIRST_IN_FLIGHT, Pacer
 from .reasons import describe, guess
+from .room import Room
 
 
 # Bytes of a body at most. The largest real ones, a story of some 5,000 direct
@@ -48,19 +52,33 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # is broken, it must not hold up each poll as long as it did the first.
 PATIENCE = 1 / 4
 
+# Seconds without a request after which connections are given back, and how many are kept: as many
+# as the next poll begins with.
+IDLE = 2.0
+KEPT = FIRST_IN_FLIGHT
+
 
 class Session:
     """
     The connections to one API, shared by all fetchers; use it with `async with`.
+
+    It is the `Source` "http", whatever the settings say.
     """
+
+    name: SourceName = "http"
+    # It answers questions, and says nothing by itself.
+    tells = False
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self.pacer = Pacer(self.settings.connections)
+        self._room = Room()
+        self.pacer = Pacer(min(self.settings.connections, most_sockets()), self._room.pays)
+        self.on_change: Callable[[], object] = lambda: None
         self._deadlines = Deadlines(self.settings.fetch_timeout)
         self._short_deadlines = Deadlines(self.settings.fetch_timeout * PATIENCE)
         self._http: aiohttp.ClientSession | None = None
         self._connector: Connector | None = None
+        self._idle: asyncio.TimerHandle | None = None
         self._proxy: URL | None = None
         # When an answer last began, by the loop's clock. None while there was none: then the
         # address may be wrong.
@@ -68,7 +86,7 @@ class Session:
 
     async def __aenter__(self) -> Self:
         self._proxy = proxy_for(self.settings.api_url)
-        self._connector = Connector()
+        self._connector = Connector(self._room)
         self._http = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -87,6 +105,8 @@ class Session:
 
     async def __aexit__(self, *_: object) -> None:
         self.pacer.close()
+        if self._idle is not None:
+            self._idle.cancel()
         self._deadlines.close()
         self._short_deadlines.close()
         http, self._http = self._http, None
@@ -108,6 +128,11 @@ class Session:
         """
         return await self._get(path, url, self._short_deadlines)
 
+    def watch(self, paths: Collection[str]) -> None:
+        """
+        Do nothing: see `tells`.
+        """
+
     async def _get(self, path: str, url: URL, deadlines: Deadlines) -> bytes | URL:
         attempt = begin_attempt()
         deadline = deadlines.start(attempt.note_phase)
@@ -118,11 +143,16 @@ class Session:
             self._judge_connections(attempt, deadline.at - deadlines.seconds)
             raise self._translate(exc, path, url, attempt, deadlines.seconds) from exc
         finally:
+            self._room.new.discard(attempt)
             break_off(attempt.transport)
+            if self._idle is None and not self._is_busy:
+                self._idle = asyncio.get_running_loop().call_later(IDLE, self._give_back)
 
     async def _send(self, path: str, url: URL, attempt: Attempt) -> bytes | URL:
-        async with self._opened.get(url, allow_redirects=False) as response:
+        async with self.http.get(url, allow_redirects=False) as response:
             attempt.answered = True
+            if attempt.sockets and self._connector is not None:
+                self._connector.prove(attempt)
             self._heard_at = asyncio.get_running_loop().time()
             if response.status == 200:
                 return await read_body(path, response)
@@ -135,16 +165,34 @@ class Session:
 
     def _judge_connections(self, attempt: Attempt, sent_at: float) -> None:
         """
-        Give up all kept connections if that of a failed *attempt* proved dead.
+        Learn about the other connections from that of a failed *attempt*.
 
-        The network may have forgotten it while this machine slept, and then forgot the others,
-        too. If other requests were answered in the second half of its time, the network works.
+        If other requests were answered in the second half of its time, the network works.
         """
-        if self._connector is None or not attempt.is_kept_and_silent:
-            return
         now = asyncio.get_running_loop().time()
-        if self._heard_at is None or self._heard_at < (sent_at + now) / 2:
+        works = self._heard_at is not None and self._heard_at >= (sent_at + now) / 2
+        if self._connector is None or attempt.answered:
+            return
+        if attempt in self._room.new:
+            # One that fails at once leaves no time for others to be answered.
+            kept = self._connector.count() if works or attempt.reached is None else 0
+            if kept and self._room.is_full(kept):
+                self.pacer.shrink(kept)
+        elif attempt.is_kept_and_silent and not works:
+            # The network may have forgotten it while this machine slept, and then forgot the
+            # others, too. Not all are made anew at once.
             self._connector.give_up()
+            self.pacer.shrink(KEPT)
+
+    def _give_back(self) -> None:
+        """
+        Keep only a few connections, if there was no request for a while.
+        """
+        self._idle = None
+        if self._connector is not None and not self._is_busy:
+            self._connector.give_back(KEPT)
+            self._room.restart()
+            self.pacer.shrink(KEPT)
 
     def _translate(
         self, exc: Exception, path: str, url: URL, attempt: Attempt, seconds: float
@@ -164,7 +212,14 @@ class Session:
         return ConnectionFailed(path, describe(exc) + hint)
 
     @property
-    def _opened(self) -> aiohttp.ClientSession:
+    def _is_busy(self) -> bool:
+        return bool(self._deadlines.running or self._short_deadlines.running)
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """
+        The client, while it is open.
+        """
         if self._http is None:
             raise RuntimeError("a Session is open only inside `async with Session(...)`")
         return self._http
@@ -187,11 +242,16 @@ async def send_once(
     their base class: https://github.com/aio-libs/aiohttp/issues/10790
     """
     try:
-        return await send(request)
+        response = await send(request)
     except aiohttp.ClientConnectorError:
         raise  # no connection, so nothing is sent again; `get` needs its exact class
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise aiohttp.ClientConnectionError(describe(exc)) from exc
+    if response.status in REDIRECTS and aiohttp.hdrs.UPGRADE in request.headers:
+        # For a websocket, aiohttp would follow it, to wherever it leads.
+        response.close()
+        raise aiohttp.ClientConnectionError(f"HTTP {response.status}, which is not followed")
+    return response
 
 
 async def read_body(path: str, response: aiohttp.ClientResponse) -> bytes:

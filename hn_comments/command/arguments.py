@@ -3,12 +3,11 @@ What people write on a command line: posts, files of arguments, and words that a
 """
 
 import codecs
+import io
 import re
 import shlex
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qs, urlsplit
-
-from ..kinds import show
 
 
 # Pages of the site whose `id` is that of an item.
@@ -98,12 +97,30 @@ def _read_words(
     for number, line in enumerate(_read_lines(name, origin), start=1):
         here = f"{name}, line {number}: "
         try:
-            words = shlex.split(line.decode(), comments=True)
+            words = [*split(line.decode())]
         except UnicodeDecodeError as exc:
             raise FileProblem(f"{here}not UTF-8 text") from exc
         except ValueError as exc:
-            raise FileProblem(f"{here}{str(exc).lower()} in {show(line.decode())}") from exc
+            # The line is not shown: it may hold a password.
+            raise FileProblem(f"{here}{str(exc).lower()}") from exc
         yield from expand_files(words, origins, origin=here, above=(*above, name))
+
+
+def split(line: str) -> Iterator[str]:
+    """
+    Yield the words of *line* as a shell does: a # begins a comment only where a word begins.
+
+    To `shlex.split(comments=True)` the "#channel" of an address is a comment, too.
+
+    Raises:
+        ValueError: if a quotation or an escape does not end.
+    """
+    stream = io.StringIO(line)
+    lexer = shlex.shlex(stream, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    while (rest := line[stream.tell() :].lstrip(lexer.whitespace)) and not rest.startswith("#"):
+        if (word := lexer.get_token()) is not None:
+            yield word
 
 
 def _read_lines(name: str, origin: str) -> list[bytes]:

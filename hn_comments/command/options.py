@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..durations import describe_duration
-from ..kinds import FLAG, POSTS, Kind, show
+from ..kinds import FLAG, POSTS, Kind, hide, show
 from ..settings import (
     MAX_LIMIT,
     OPTIONS,
@@ -88,7 +88,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         message = re.sub(
-            "(argument .*: )ignored explicit argument (.*)", r"\1takes no value, not \2", message
+            "(argument .*: )ignored explicit argument '(.*)'",
+            lambda match: f"{match[1]}takes no value, not '{hide(match[2])}'",
+            message,
         )
         named = re.findall(r"--?[a-z][\w-]*|'[^']*'", message)
         origins = (self.origins.get(word.strip("'")) for word in named)

@@ -6,10 +6,10 @@ What is slow to import is imported where it is used, so that --help and --versio
 
 import contextlib
 import functools
-import gc
 import logging
 import sys
 from collections.abc import AsyncIterable, Callable
+from types import FrameType
 
 from ..errors import (
     BadProxy,
@@ -26,7 +26,8 @@ from ..output.stamps import is_service
 from ..output.writer import Writer
 from ..settings import Settings
 from .environment import drop_nonsense
-from .signals import Stopper, has_terminal
+from .process import fit_process
+from .signals import Stopper, catch_signals, has_terminal, leave_at_once
 
 
 # A type checker takes this for typing.TYPE_CHECKING.
@@ -44,10 +45,6 @@ EXIT_ERRORS = 1
 EXIT_USAGE = 2
 EXIT_CODES = {"exact": EXIT_DONE, "partial": 3, "failed": EXIT_ERRORS}
 
-# Objects made since the last garbage collection that start the next one; Python's own is
-# 700. A pending comment has some ten, and cycles are rare: only failures make them.
-GC_THRESHOLD = 50_000
-
 # Bytes that wait for a slow reader before polls do: a dozen reports of 500 stories.
 ROOM = 4 << 20
 
@@ -64,6 +61,8 @@ def run(settings: Settings) -> int:
     """
     if settings.notify_test:
         return try_notices(settings)
+    if settings.check:
+        return try_ways(settings)
     drop_nonsense()
     stopper = Stopper()
     printer = Printer(settings, stop=stopper.stop)
@@ -83,8 +82,14 @@ def try_notices(settings: Settings) -> int:
     """
     Say who takes a notice now, and return the exit code for that.
     """
+    from ..notices import kill_commands
     from .trial import try_receivers
 
+    def leave(signum: int, frame: FrameType | None) -> None:
+        kill_commands()
+        leave_at_once(signum, frame)
+
+    catch_signals(leave)
     try:
         answers = [*try_receivers(settings)]
     except BadReceiver as exc:
@@ -93,6 +98,22 @@ def try_notices(settings: Settings) -> int:
     for sentence, _ in answers:
         sys.stdout.write(f"{sentence}\n")
     return EXIT_DONE if all(taken for _, taken in answers) else EXIT_ERRORS
+
+
+def try_ways(settings: Settings) -> int:
+    """
+    Say what comes over HTTP, and over the socket, and return the exit code for that.
+    """
+    import asyncio
+
+    from .check import print_check
+
+    try:
+        well = asyncio.run(print_check(settings))
+    except BadProxy as exc:
+        sys.stderr.write(f"hn-comments: error: {exc}\n")
+        return EXIT_USAGE
+    return EXIT_DONE if well else EXIT_ERRORS
 
 
 def code_of(printer: Printer) -> int:
@@ -144,10 +165,7 @@ def watch_and_print(settings: Settings, printer: Printer, stopper: Stopper) -> N
     service = make_service(settings, control, printer)
     if is_service(settings) and not has_terminal():
         stopper.on_hangup = printer.reopen
-    # The collector would walk thousands of pending tasks again and again, a fifth of the
-    # time of a cold walk. What is imported by now stays anyway.
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
+    fit_process(settings.connections)
     reports = watch(settings, control=control, on_event=tell)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(publish(reports, control, printer, stopper, service))
@@ -179,10 +197,17 @@ async def publish(
     """
     import asyncio
 
+    from ..notices import kill_commands
+
     loop = asyncio.get_running_loop()
     stopper.connect(functools.partial(loop.call_soon_threadsafe, control.stop))
     display = printer.display
-    stopper.on_leaving = display.restore
+
+    def leave() -> None:
+        kill_commands()
+        display.restore()
+
+    stopper.on_leaving = leave
     try:
         # The port before the live table, which hides what is said.
         async with (

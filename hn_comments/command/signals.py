@@ -45,6 +45,17 @@ def has_terminal() -> bool:
     return True
 
 
+def ignore_hangup() -> None:
+    """
+    Have a SIGHUP end nothing, to the very end: Python forgets handlers before it has ended.
+
+    A terminal that closes sends one, and so do the shell in it and systemd after SIGTERM: that is
+    one wish, not impatience.
+    """
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def leave_at_once(signum: int, _frame: FrameType | None) -> None:
     """
     End the program as the signal wants it, and clean up nothing.
@@ -108,9 +119,8 @@ class Stopper:
         elif self._signal is None:
             self._signal = signum
             self._signalled_at = time.monotonic()
+            ignore_hangup()
             self.stop()
-        # A terminal that closes sends SIGHUP, and so do the shell in it and systemd after
-        # SIGTERM: that is one wish, not impatience.
         elif not hung_up:
             self.on_leaving()
             leave_at_once(signum, frame)

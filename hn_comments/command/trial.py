@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ..models import Crossing, Notice
-from ..notices import NotTaken, Receiver, make_receivers
+from ..notices import NotTaken, Receiver, make_receivers, send
 from ..settings import Settings
 
 
@@ -38,7 +38,7 @@ async def send_to_all(receivers: list[Receiver], notice: Notice) -> list[tuple[s
 
 async def send_to(receiver: Receiver, notice: Notice) -> tuple[str, bool]:
     try:
-        await receiver.send(notice)
+        await send(receiver, notice)
     except NotTaken as exc:
         return f"{receiver.name} did not take the notice: {exc}", False
     return f"{receiver.name} took the notice", True

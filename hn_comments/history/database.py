@@ -37,6 +37,8 @@ def open_database(path: str) -> sqlite3.Connection:
         HistoryError: if the file cannot be used. It is then as it was.
     """
     check_file(path)
+    if Path(path).exists() and not os.access(path, os.W_OK):
+        raise HistoryError(path, "is read-only", "make it writable, or copy it")
     try:
         # Absolute, so that ":memory:" and "file:..." are names like any other.
         connection = sqlite3.connect(
@@ -46,15 +48,24 @@ def open_database(path: str) -> sqlite3.Connection:
         )
     except DATABASE_ERRORS as exc:
         raise explain(path, exc) from exc
-    try:
+    with closed_by_error(connection, path):
         prepare(connection, path)
+    return connection
+
+
+@contextmanager
+def closed_by_error(connection: sqlite3.Connection, path: str) -> Iterator[None]:
+    """
+    Close *connection* if it cannot be used, and say why.
+    """
+    try:
+        yield
     except DATABASE_ERRORS as exc:
         connection.close()
         raise explain(path, exc) from exc
     except HistoryError:
         connection.close()
         raise
-    return connection
 
 
 def check_file(path: str) -> None:
@@ -81,8 +92,6 @@ def check_file(path: str) -> None:
     # A process that was killed while it created the file left its journal behind.
     if header and not Path(f"{path}-journal").exists():
         check_header(path, header)
-    if not os.access(path, os.W_OK):
-        raise HistoryError(path, "is read-only", "make it writable, or copy it")
 
 
 def check_header(path: str, header: bytes) -> None:
@@ -111,13 +120,7 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
     """
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    check_version(path, version)
-    if Path(path).stat().st_size <= MAX_CHECKED:
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-    if version < VERSION:
+    if check_content(connection, path) < VERSION:
         migrate(connection)
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -128,6 +131,19 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
         # Another process writes just now; then it has chosen the journal, too.
         if not is_busy(exc):
             raise
+
+
+def check_content(connection: sqlite3.Connection, path: str) -> int:
+    """
+    Return the version of the file, if it is sound and not a newer one.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    check_version(path, version)
+    if Path(path).stat().st_size <= MAX_CHECKED:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+    return int(version)
 
 
 def migrate(

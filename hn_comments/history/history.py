@@ -132,18 +132,14 @@ class History:
                 await self._call(self._store.close)
             self._thread.shutdown(wait=False)
 
-    async def recall(
-        self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
-    ) -> None:
+    async def recall(self, memory: Memory, ids: Collection[int], *, follow: float = 0.0) -> None:
         """
-        Put into *memory* what the file knows of the posts *ids* and, with *trees*, theirs.
+        Put into *memory* what the file knows of the posts *ids*, and their trees if it keeps such.
         """
         memory.crossings.added |= self._added
         self._added.clear()
         if (store := self._store) is not None:
-            await self._uncut(
-                self._call(lambda: store.recall(memory, ids, trees=trees, follow=follow))
-            )
+            await self._uncut(self._call(lambda: store.recall(memory, ids, follow=follow)))
 
     async def set_aside(self) -> str | None:
         """
@@ -164,7 +160,7 @@ class History:
             await self._call(store.close)
             return await self._call(rename, self.path)
 
-    async def save(self, report: PollReport, memory: Memory | None) -> Collection[Crossing]:
+    async def save(self, report: PollReport, memory: Memory) -> Collection[Crossing]:
         """
         Write a poll and what *memory* learned; return when that is in the file.
 
@@ -179,7 +175,7 @@ class History:
         """
         self._sent.append(notice)
 
-    async def _save(self, report: PollReport, memory: Memory | None) -> Collection[Crossing]:
+    async def _save(self, report: PollReport, memory: Memory) -> Collection[Crossing]:
         self._memory = memory
         self._lost += len(self._waiting) == MAX_WAITING
         self._waiting.append(report)

@@ -30,6 +30,10 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, audiences: Sequence[str]) -> None:
         self.connection = connection
         self.audiences = audiences
+        # What the last `note_memory` has written of a memory.
+        self._gone: set[int] = set()
+        self._rearmed: set[tuple[int, str]] = set()
+        self._silent: list[Crossing] = []
 
     def load(self, memory: Memory) -> None:
         """
@@ -62,8 +66,9 @@ class Ledger:
         for report in reports:
             save_report(self.connection, report)
             known += save_crossings(self.connection, report.crossings, utc_time(report.started))
+            new = [comment for comment in report.comments if comment.new]
             for audience in self.audiences:
-                save_untold(self.connection, audience, report.comments)
+                save_untold(self.connection, audience, new)
         return known
 
     def note_told(self, reports: Iterable[PollReport]) -> None:
@@ -82,17 +87,24 @@ class Ledger:
             ids = [comment.item.id for comment in notice.comments]
             forget_untold(self.connection, "receivers", ids)
 
-    def note_memory(self, memory: Memory) -> set[tuple[int, str]]:
+    def note_memory(self, memory: Memory) -> None:
         """
         Write what the memory knows of crossings, and which comments nobody has to tell any more.
-
-        Return the crossings that stay, although they may be reached again: nobody was told yet.
         """
+        self._gone, self._silent = {*memory.gone}, [*memory.crossings.silent]
         for audience in self.audiences:
-            forget_untold(self.connection, audience, memory.gone)
-        unsent = forget_rearmed(self.connection, memory.crossings)
+            forget_untold(self.connection, audience, self._gone)
+        # What stays, although it may be reached again, is what nobody was told yet.
+        self._rearmed = forget_rearmed(self.connection, {*memory.crossings.rearmed})
         now = datetime.now(UTC)
-        silent = Notice(time=now, crossings=tuple(memory.crossings.silent))
+        silent = Notice(time=now, crossings=tuple(self._silent))
         save_crossings(self.connection, silent.crossings, utc_time(now))
         save_sent(self.connection, silent, utc_time(now))
-        return unsent
+
+    def committed(self, memory: Memory) -> None:
+        """
+        Take what is in the file by now out of *memory*; polls may have put in more meanwhile.
+        """
+        memory.gone -= self._gone
+        memory.crossings.rearmed -= self._rearmed
+        del memory.crossings.silent[: len(self._silent)]

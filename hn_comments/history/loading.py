@@ -62,7 +62,7 @@ def load_memory(connection: sqlite3.Connection, memory: Memory) -> None:
         values = {name: json.loads(value) for name, value in rows}
         for item_id, since in values.get("pending") or ():
             memory.pending.waits[item_id] = Wait(since=times.to_seconds(since) or None)
-        memory.pending.given_up = dict.fromkeys(values.get("given_up") or ())
+        memory.pending.given_up = dict.fromkeys(values.get("given_up") or (), False)
         for name, dues in (
             ("read_twice", memory.updates.twice),
             ("read_again", memory.updates.again),
@@ -75,7 +75,10 @@ def load_memory(connection: sqlite3.Connection, memory: Memory) -> None:
             "SELECT read_at, item FROM newcomers WHERE read_at >= ?",
             (times.to_text(times.now - YOUTH),),
         ):
-            memory.newcomers.add(restore_item(json.loads(item)), times.to_seconds(read_at))
+            comment = restore_item(json.loads(item))
+            memory.newcomers.add(comment, times.to_seconds(read_at))
+            # An earlier run may have heard that it changed.
+            memory.newcomers.mark_stale(comment.id)
 
 
 def find_followed(connection: sqlite3.Connection, times: Times, seconds: float) -> list[int]:
@@ -188,8 +191,7 @@ def restore_discussion(discussion: Discussion, row: dict[str, Any], times: Times
 def restore_proof(proof: Proof, row: dict[str, Any], times: Times) -> None:
     proof.live, proof.gap = row["live"], row["gap"]
     proof.lags_since = times.to_seconds(row["lags_since"]) or None
-    # Else each run would begin with a walk of what is disputed.
-    proof.confirmed = True
+    proof.unconfirmed_since = times.to_seconds(row["unconfirmed_since"]) or None
     proof.doubted = bool(row["doubted"])
     proof.patience = row["patience"]
     proof.walk_again_at = times.to_seconds(row["walk_again_at"], ahead=proof.patience)

@@ -42,16 +42,18 @@ def save_sent(connection: sqlite3.Connection, notice: Notice, now: str) -> None:
     )
 
 
-def forget_rearmed(connection: sqlite3.Connection, crossings: Crossings) -> set[tuple[int, str]]:
+def forget_rearmed(
+    connection: sqlite3.Connection, rearmed: set[tuple[int, str]]
+) -> set[tuple[int, str]]:
     """
-    Forget what may be reached again; return what nobody was told yet, which has to stay.
+    Forget what may be reached again; return that without what nobody was told yet, which stays.
     """
     connection.executemany(
         "DELETE FROM notices WHERE story_id = ? AND threshold = ? AND sent_at IS NOT NULL",
-        [*crossings.rearmed],
+        [*rearmed],
     )
     unsent = connection.execute("SELECT story_id, threshold FROM notices WHERE sent_at IS NULL")
-    return crossings.rearmed & {*unsent}
+    return rearmed - {*unsent}
 
 
 def load_crossings(

@@ -203,6 +203,7 @@ def describe(
         "live": proof.live,
         "past": json.dumps([(live, text(until)) for live, until in proof.past]),
         "gap": proof.gap,
+        "unconfirmed_since": text(proof.unconfirmed_since),
         "lags_since": text(proof.lags_since),
         "doubted": proof.doubted,
         "patience": proof.patience,

@@ -138,6 +138,8 @@ SECOND = (
     # The id above which a comment of a story is news: what is first read later need not be.
     "ALTER TABLE trees ADD COLUMN news_from INTEGER",
     "UPDATE trees SET news_from = upto, unlisted = '[]'",
+    # Since when `gap` waits for a second walk to confirm it; null where one has.
+    "ALTER TABLE trees ADD COLUMN unconfirmed_since TEXT",
     f"ALTER TABLE stories ADD COLUMN state TEXT NOT NULL DEFAULT 'live' {STATE}",
     "DROP TABLE notices",
     # What was last told of each story: `new` is counted from there. A row moves on only when the

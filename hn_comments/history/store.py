@@ -136,7 +136,7 @@ class Store:
         Write *reports*, which of them and of earlier ones were *told*, and what *memory* learned.
 
         *sent* are the notices that a receiver took. Return the crossings in *reports* that another
-        process has noted before. Nobody else may use the memory meanwhile.
+        process has noted before. Nobody else may use the memory's trees meanwhile.
 
         Raises:
             FileMovedError: if the file was moved, replaced or deleted; nothing is written then.
@@ -146,22 +146,20 @@ class Store:
             raise FileMovedError(self.path)
         if self.damage:
             raise self.damage
-        kept: set[tuple[int, str]] = set()
         with transaction(self.connection, "IMMEDIATE"):
             known = self.ledger.note_reports(reports)
             self.ledger.note_told(told)
             self.ledger.note_sent(sent)
-            if memory is not None and reports:
+            if memory is not None and memory.keeps_trees and reports:
                 self.archive.save(memory, utc_time(reports[-1].started))
-                kept = self.ledger.note_memory(memory)
+            if memory is not None:
+                self.ledger.note_memory(memory)
             if reports:
                 self._remove_old(reports[-1].started, memory)
             self._save_world()
         self.archive.committed()
         if memory is not None:
-            memory.crossings.rearmed &= kept
-            memory.crossings.silent.clear()
-            memory.gone.clear()
+            self.ledger.committed(memory)
         return known
 
     def _remove_old(self, now: datetime, memory: Memory | None) -> None:
@@ -172,13 +170,11 @@ class Store:
         if not remove_old(self.connection, before, besides=remembered):
             self._remove_at = time.monotonic() + PAUSE
 
-    def recall(
-        self, memory: Memory, ids: Collection[int], *, trees: bool, follow: float = 0.0
-    ) -> None:
+    def recall(self, memory: Memory, ids: Collection[int], *, follow: float = 0.0) -> None:
         """
         Put into *memory* what the file knows of the posts *ids*, and is not there already.
 
-        Nobody else may use the memory meanwhile.
+        Nobody else may use the memory's trees meanwhile.
 
         Raises:
             HistoryError: if the file turns out to be damaged.
@@ -186,8 +182,11 @@ class Store:
         try:
             with transaction(self.connection, "DEFERRED"), no_collector():
                 wanted = [post_id for post_id in ids if post_id not in memory.told]
-                if trees:
-                    wanted += self._recall_trees(memory, ids, follow)
+                first, self.is_recalled = not self.is_recalled, True
+                if first:
+                    self.ledger.load(memory)
+                if memory.keeps_trees:
+                    wanted += self._recall_trees(memory, ids, follow, first=first)
                 for post_id, told in load_told(self.connection, wanted):
                     # A poll without a turn may have told it meanwhile.
                     memory.told.setdefault(post_id, told)
@@ -199,12 +198,13 @@ class Store:
                 raise explain(self.path, exc) from exc
             self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
 
-    def _recall_trees(self, memory: Memory, ids: Collection[int], follow: float) -> Sequence[int]:
+    def _recall_trees(
+        self, memory: Memory, ids: Collection[int], follow: float, *, first: bool
+    ) -> Sequence[int]:
         """
         Recall the trees of *ids*, and at first those that are followed; return the latter.
         """
         followed: list[int] = []
-        first, self.is_recalled = not self.is_recalled, True
         if first:
             self._load_memory(memory)
             followed = find_followed(self.connection, Times(memory.clock), follow)
@@ -223,7 +223,6 @@ class Store:
             load_memory(self.connection, memory)
         except ContradictionError as exc:
             self.tell(MemoryDropped(path=self.path, post=None, reason=str(exc)))
-        self.ledger.load(memory)
 
     def _load(self, memory: Memory, post_id: int) -> None:
         discussion = Discussion(post_id, clock=memory.clock, newcomers=memory.newcomers)

@@ -50,8 +50,11 @@ def join(tree: Tree, comment: Item, *, newcomers: Newcomers, now: float) -> bool
 def _join_newcomers(tree: Tree, item_id: int, newcomers: Newcomers, now: float) -> None:
     pending = [item_id]
     while pending:
-        waiting = newcomers.below(pending.pop())
-        pending += [comment.id for comment in waiting if _join(tree, comment, now)]
+        for comment in newcomers.below(pending.pop()):
+            if _join(tree, comment, now):
+                pending.append(comment.id)
+                if newcomers.is_stale(comment.id):
+                    tree.mark_stale(comment.id)
 
 
 def _join(tree: Tree, comment: Item, now: float) -> bool:
@@ -93,11 +96,11 @@ def _keep(tree: Tree, item_id: int, item: Item | None, now: float) -> None:
     node = tree.nodes[item_id]
     tree.reading.read.add(item_id)
     node.stale = False
-    if item is None and is_young(node, now):
-        # The answer is old: the comment was there already. Or it was removed, which its parent
-        # tells.
+    if item is None and node.parent not in tree.reading.read:
+        # It may have been taken out, or moved where it cannot be read: its parent's list tells.
         tree.mark_stale(node.parent)
-        return
+    if item is None and is_young(node, now):
+        return  # The answer is old: the comment was there already.
     if item is not None:
         _look_for_move(tree, node, item)
         _note_facts(tree, node, item, now)

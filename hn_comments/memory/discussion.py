@@ -132,6 +132,18 @@ class Discussion:
         node = self.tree.nodes.get(item.id)
         return node is None or item.is_by(node.by, node.created)
 
+    def hear(self, item_id: int, answer: Item | None) -> None:
+        """
+        Believe what a comment, that is known, was found to be when it was read as a new one.
+        """
+        node = self.tree.nodes.get(item_id)
+        if node is None or not node.is_readable:
+            return
+        if answer is None or self._is_same(answer):
+            self.put(item_id, answer)
+        else:
+            self.tree.mark_stale(item_id)
+
     def join(self, comment: Item) -> bool:
         """
         Add a new comment to the tree, if its parent is there; return whether it is.

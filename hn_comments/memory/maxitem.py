@@ -48,8 +48,6 @@ class MaxItem:
         if self.known is None:
             self.known = claimed
             return "believed"
-        if self._was_never_there(claimed):
-            self.known = min(self.before or self.read, claimed)
         if claimed < self.known - MAX_LAG:
             if self.denied_since is None:
                 self.denied_since = now
@@ -63,10 +61,11 @@ class MaxItem:
         self.denied_since = None
         return "believed"
 
-    def _was_never_there(self, claimed: int) -> bool:
+    def take_back(self, claimed: int) -> None:
         """
-        Return whether a lower answer shows that what is believed was a false claim.
+        Believe what was believed before, if a lower answer shows that the last one was false.
 
         Two replicas differ, too; but then the items that the other one lacks were read.
         """
-        return self.known is not None and claimed < self.known - RECENT and self.read <= claimed
+        if self.known is not None and claimed < self.known - RECENT and self.read <= claimed:
+            self.known = min(self.before or self.read, claimed)

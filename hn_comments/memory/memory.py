@@ -42,6 +42,8 @@ class Memory:
         self.troubles = troubles or Troubles()
         self.turn = asyncio.Lock()
         self.discussions: dict[int, Discussion] = {}
+        # Whether the trees are for later polls, and for the history.
+        self.keeps_trees = True
         self.told = ToldPosts()
         self.crossings = Crossings()
         # What earlier runs found and did not tell: comments with their stories, and crossings.
@@ -62,7 +64,8 @@ class Memory:
         Return a memory that knows what was told, and keeps that, but no tree.
         """
         memory = Memory(self.clock, troubles=self.troubles)
-        memory.told, memory.untold = self.told, self.untold
+        memory.keeps_trees = False
+        memory.told, memory.untold, memory.gone = self.told, self.untold, self.gone
         memory.crossings, memory.unsent = self.crossings, self.unsent
         return memory
 
@@ -112,6 +115,7 @@ class Memory:
         """
         for item_id in self.updates.due(listed, self.clock()):
             self.pending.hurry(item_id)
+            self.newcomers.mark_stale(item_id)
             for discussion in self.discussions.values():
                 discussion.tree.mark_stale(item_id)
 
@@ -126,10 +130,10 @@ class Memory:
             for discussion in wanted:
                 discussion.tree.upto = discussion.tree.upto or last or 0
             return None
+        self.maxitem.take_back(claimed)
+        self._forget_above(last)
         verdict = self.maxitem.hear(claimed, self.clock())
-        known = self.maxitem.known or 0
-        if last is not None and known < last:
-            self._forget_above(known)
+        self._forget_above(last)
         if verdict == "denied":
             self.is_verified = False
             return f"new comments may be missing: maxitem.json: it went from {last} to {claimed}"
@@ -137,13 +141,17 @@ class Memory:
             self.troubles.tell(WorldChanged(reason=f"the largest id went from {last} to {claimed}"))
             for discussion in self.discussions.values():
                 discussion.tree.upto = 0
+        known = self.maxitem.known or 0
         self._read_since(choose_start(known, wanted), known, wanted, first=last is None)
         return None
 
-    def _forget_above(self, largest: int) -> None:
+    def _forget_above(self, last: int | None) -> None:
         """
-        Take back that there were ids above *largest*.
+        Take back that there were ids up to *last*, if less is believed now.
         """
+        largest = self.maxitem.known
+        if last is None or largest is None or largest >= last:
+            return
         logger.debug("The largest id is %d", largest)
         self.pending.drop_above(largest)
         for discussion in self.discussions.values():
@@ -177,6 +185,9 @@ class Memory:
 
         A comment joins its trees, and is kept for a while for those that need it later.
         """
+        if not isinstance(answer, HNCommentsError):
+            for discussion in self.discussions.values():
+                discussion.hear(item_id, answer)
         if not isinstance(answer, Item):
             self._postpone(item_id, answer)
             return None

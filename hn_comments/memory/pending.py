@@ -14,7 +14,8 @@ from ..errors import FetchLimitExceeded, HNCommentsError
 # Seconds for which a new id is asked for.
 PENDING_MEMORY = 90.0
 
-# Ids that stayed `null` and are remembered as such; a reply to one makes us ask for it again.
+# Ids that stayed `null` and are remembered as such; one is asked for once more where it has a
+# reply, or where `updates` names it.
 GIVEN_UP = 1000
 
 
@@ -35,11 +36,11 @@ class Wait:
 @dataclass(slots=True)
 class Pending:
     """
-    The ids that are to be asked for, and those that were given up.
+    The ids that are to be asked for, and those that were *given_up*: whether once more.
     """
 
     waits: dict[int, Wait] = field(default_factory=dict)
-    given_up: dict[int, None] = field(default_factory=dict)
+    given_up: dict[int, bool] = field(default_factory=dict)
 
     def __contains__(self, item_id: object) -> bool:
         """
@@ -58,14 +59,17 @@ class Pending:
         """
         Return the ids that are to be asked for now.
         """
-        return {item_id for item_id, wait in self.waits.items() if wait.due <= now}
+        once_more = (item_id for item_id, hurried in self.given_up.items() if hurried)
+        return {item_id for item_id, wait in self.waits.items() if wait.due <= now}.union(once_more)
 
     def hurry(self, item_id: int) -> None:
         """
-        Have an id that is waited for asked for at once: it is there by now.
+        Have an id that was never read asked for at once: it is there by now.
         """
         if item_id in self.waits:
             self.waits[item_id].due = 0.0
+        elif item_id in self.given_up:
+            self.given_up[item_id] = True
 
     def has_failed(self, item_id: int) -> bool:
         return item_id in self.waits and self.waits[item_id].failed
@@ -84,7 +88,9 @@ class Pending:
         *error* says why it could not be read; None where it is `null`.
         """
         if error is None and item_id not in self.waits:
+            self.given_up[item_id] = False
             return True  # It was given up before, and rightly.
+        self.given_up.pop(item_id, None)
         wait = self.waits.setdefault(item_id, Wait())
         wait.error = str(error) if error else None
         if isinstance(error, FetchLimitExceeded):
@@ -115,6 +121,6 @@ class Pending:
 
     def _give_up(self, item_id: int) -> None:
         del self.waits[item_id]
-        self.given_up[item_id] = None
+        self.given_up[item_id] = False
         if len(self.given_up) > GIVEN_UP:
             del self.given_up[next(iter(self.given_up))]

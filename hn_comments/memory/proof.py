@@ -34,10 +34,9 @@ class Proof:
     """
 
     gap: int = 0
-    # Since when there is this gap, and whether a second walk has found it, too. One stale
-    # answer in a walk can make one.
-    gap_since: float = 0.0
-    confirmed: bool = False
+    # Since when there is this gap, if no second walk has found it, too: one stale answer in a
+    # walk can make one.
+    unconfirmed_since: float | None = None
     lags_since: float | None = None
     doubted: bool = False
     patience: float = 0.0
@@ -74,8 +73,7 @@ class Proof:
         fits = self._fits(descendants, self.gap, lately)
         if self._lags_for(live - descendants, now) > LAGS_FOR:
             fits = False
-        unconfirmed = self.gap != 0 and not self.confirmed
-        if unconfirmed and now >= max(self.gap_since + PATIENCE, self.walk_again_at):
+        if self._is_confirmation_due(now):
             self.doubted = True
             return "wrong"
         if fits or now < self.walk_again_at:
@@ -85,6 +83,11 @@ class Proof:
             self.doubted = True
             return "doubted"
         return "wrong"
+
+    def _is_confirmation_due(self, now: float) -> bool:
+        if self.gap == 0 or self.unconfirmed_since is None:
+            return False
+        return now >= max(self.unconfirmed_since + PATIENCE, self.walk_again_at)
 
     def _lags_for(self, gap: int, now: float) -> float:
         """
@@ -113,8 +116,7 @@ class Proof:
         before, self.gap = self.gap, 0
         if descendants is not None and not self._fits(descendants, 0, lately):
             self.gap = (self.live or 0) - descendants
-        self.confirmed = self.gap == before
-        self.gap_since = now
+        self.unconfirmed_since = None if self.gap == before else now
 
     def _fits(self, descendants: int, gap: int, lately: int) -> bool:
         live = self.live or 0

@@ -5,9 +5,10 @@ All of it is fire and forget: no poll waits for it. `notifier` and `heartbeat` s
 `background`; `receivers` send a `message`.
 """
 
+from .command import kill_commands
 from .notices import Notices
-from .receivers import Receiver, make_receivers
+from .receivers import Receiver, make_receivers, send
 from .taken import NotTaken
 
 
-__all__ = ["NotTaken", "Notices", "Receiver", "make_receivers"]
+__all__ = ["NotTaken", "Notices", "Receiver", "kill_commands", "make_receivers", "send"]

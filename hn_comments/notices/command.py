@@ -25,6 +25,9 @@ MAX_VARIABLE = 30_000
 # The variable with the addresses of other receivers.
 ADDRESSES = "HN_COMMENTS_NOTIFY"
 
+# The programs that run: they belong to the process, which may have to leave at once.
+running: set[asyncio.subprocess.Process] = set()
+
 
 class Command:
     """
@@ -41,7 +44,8 @@ class Command:
         try:
             self._words = shlex.split(command)
         except ValueError as exc:
-            raise BadReceiver(f"the command {command!r} has {str(exc).lower()}") from exc
+            # The command is not shown: it may hold a token.
+            raise BadReceiver(f"the command for notices has {str(exc).lower()}") from exc
         self.name = self._words[0]
 
     async def send(self, notice: Notice) -> None:
@@ -58,6 +62,7 @@ class Command:
             )
         except OSError as exc:
             raise NotTaken(f"cannot be run: {exc.strerror}") from exc
+        running.add(process)
         try:
             async with asyncio.timeout(PATIENCE):
                 await feed(process, json.dumps(facts(notice)).encode())
@@ -65,7 +70,10 @@ class Command:
         except TimeoutError as exc:
             raise NotTaken(f"did not end within {PATIENCE:g} seconds") from exc
         finally:
-            await end(process)
+            try:
+                await end(process)
+            finally:
+                running.discard(process)
         if code:
             raise NotTaken(f"exit code {code}")
 
@@ -89,15 +97,31 @@ async def end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
     for name in ("SIGTERM", "SIGKILL"):
-        with contextlib.suppress(ProcessLookupError):
-            if sys.platform == "win32":
-                process.terminate()
-            else:
-                os.killpg(process.pid, getattr(signal, name))
+        send_signal(process, name)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
                 await process.wait()
                 return
+
+
+def send_signal(process: asyncio.subprocess.Process, name: str) -> None:
+    """
+    Send a program and all that it started a signal.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            process.terminate()
+        else:
+            os.killpg(process.pid, getattr(signal, name))
+
+
+def kill_commands() -> None:
+    """
+    Kill the programs that run, and all that they started: nobody would end them later.
+    """
+    for process in running:
+        if process.returncode is None:
+            send_signal(process, "SIGKILL")
 
 
 def environment(notice: Notice) -> dict[str, str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ..events import NoticeTaken, Troubles
 from ..models import Notice
 from .background import Background
-from .receivers import Receiver
+from .receivers import Receiver, send
 from .taken import NotTaken
 
 
@@ -117,7 +117,7 @@ class Outbox:
         Send a notice, and return whether it was taken; if not, it is tried again after *delay*.
         """
         try:
-            await self.receiver.send(notice)
+            await send(self.receiver, notice)
         except asyncio.CancelledError:
             # Only the end of the program cuts it short, and nobody would hear of it.
             self._note("no answer before the end of the program", None)

@@ -42,6 +42,23 @@ class Receiver(Protocol):
         """
 
 
+async def send(receiver: Receiver, notice: Notice) -> None:
+    """
+    Send a notice to *receiver*.
+
+    Raises:
+        NotTaken: if it was not taken, whatever the reason.
+    """
+    try:
+        await receiver.send(notice)
+    except NotTaken:
+        raise
+    except Exception as exc:
+        # A fault of a library, or of ours, must not cost the notice. Its own words may hold the
+        # address, and so does its traceback.
+        raise NotTaken(f"unexpected {type(exc).__name__}") from exc
+
+
 class Address:
     """
     An address of one of the services that Apprise knows: mail, chat, push, desktop, webhook.

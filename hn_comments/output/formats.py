@@ -222,6 +222,7 @@ def poll_fields(report: PollReport) -> dict[str, Any]:
         "status": report.status,
         "errors": [cut(error, MAX_REASON) for error in report.errors],
         "refused": report.refused,
+        "source": report.source,
     }
 
 

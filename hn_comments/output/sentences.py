@@ -175,6 +175,7 @@ BEGINNINGS: dict[Kind, Callable[[Trouble], str]] = {
     "descendants": lambda t: f"Post {t.subject}: {t.reason}",
     "receiver": lambda t: f"Cannot tell {t.subject}: {t.reason}{say_whether_again(t)}",
     "heartbeat": lambda t: f"The heartbeat is not heard at {t.subject}: {t.reason}",
+    "socket": lambda t: f"Reading over HTTP, without a socket: {t.reason} (it is tried again)",
     "metrics": lambda t: f"Cannot write {t.subject}: {t.reason} (it is tried again)",
 }
 
@@ -187,5 +188,6 @@ ENDS: dict[Kind, Callable[[Trouble], str]] = {
     "descendants": lambda t: f"Post {t.subject}: Hacker News now says what was counted",
     "receiver": lambda t: f"{t.subject} takes notices again, after {describe_duration(t.seconds)}",
     "heartbeat": lambda t: f"The heartbeat is heard again at {t.subject}",
+    "socket": lambda t: f"The socket is back, after {describe_duration(t.seconds)}",
     "metrics": lambda t: f"{t.subject} can be written again",
 }

@@ -17,23 +17,21 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 
 from .health import Health
 from .hosts import Place
+from .html import SCRIPTS, STYLES, make_live_page
 from .latest import Latest
 from .stories import Stories
 from .streams import Streams
 
 
-# The page, file by file: each is served at its own name, and `index.html` at /.
-PAGE = Path(__file__).parent / "page"
+# The page at /, and where its files are: each is served at its own name.
+PAGE, FILES = make_live_page(), Path(__file__).parent / "page"
 
 # Seconds after which an idle connection is closed, and that others have at the end.
 KEEP_ALIVE, GRACE = 60.0, 0.1
 
 HEADERS = {
     # Nothing from elsewhere: no script, no picture, no frame around it.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": f"{PAGE.policy}; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "Server": "hn-comments",
@@ -80,9 +78,9 @@ class Server:
 
     def _add_routes(self, app: web.Application, registry: CollectorRegistry) -> None:
         get = app.router.add_get
-        get("/", send_file(PAGE / "index.html"))
-        for file in PAGE.iterdir():
-            get(f"/{file.name}", send_file(file))
+        get("/", answer_page)
+        for name in (*STYLES, *SCRIPTS):
+            get(f"/{name}", send_file(FILES / name))
         get("/events", self.streams.serve, allow_head=False)
         get("/latest.json", self._answer_latest)
         get(r"/story/{id:[0-9]{1,18}}.json", self._answer_story)
@@ -159,6 +157,13 @@ def answer_with(problem: str | None) -> web.Response:
     """
     status = HTTPStatus.OK if problem is None else HTTPStatus.SERVICE_UNAVAILABLE
     return web.json_response({"ok": problem is None, "reason": problem}, status=status)
+
+
+async def answer_page(_: web.Request) -> web.Response:
+    """
+    Answer with the page itself.
+    """
+    return web.Response(text=PAGE.html, content_type="text/html")
 
 
 def send_file(file: Path) -> Handler:

@@ -17,6 +17,7 @@ from typing import NoReturn
 from .. import __version__
 from .limit import RETRY_AFTER, STATUSES, Limit
 from .server import FAULTS, Simulator
+from .sockets import WEATHER
 from .world import UPDATES, World
 
 
@@ -108,6 +109,14 @@ def add_trouble(parser: Parser) -> None:
         help=f"spoil this share of the answers; may be repeated; kinds: {', '.join(FAULTS)}",
     )
     add(
+        "--weather",
+        type=weather,
+        action="append",
+        default=[],
+        metavar="KIND=NUMBER",
+        help=f"what happens to each websocket; may be repeated; kinds: {', '.join(WEATHER)}",
+    )
+    add(
         "--allow",
         type=allowance,
         metavar="R[/W]",
@@ -139,6 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         latency=args.latency,
         faults=dict(args.fault),
         limit=make_limit(parser, args),
+        weather=dict(args.weather),
         seed=args.seed,
     )
     try:
@@ -242,6 +252,16 @@ def fault(text: str) -> tuple[str, float]:
     if number(probability) > 1:
         raise argparse.ArgumentTypeError(f"{probability!r} is not a probability")
     return kind, number(probability)
+
+
+def weather(text: str) -> tuple[str, float]:
+    kind, _, value = text.partition("=")
+    if kind not in WEATHER:
+        raise argparse.ArgumentTypeError(f"{kind!r} is not one of {', '.join(WEATHER)}")
+    # A frame of less than one character, or a storm without a pause, would never end.
+    if kind == "split" and number(value) < 1:
+        raise argparse.ArgumentTypeError(f"{value!r} is not 1 or more")
+    return kind, positive(value) if kind == "storm" else number(value)
 
 
 if __name__ == "__main__":

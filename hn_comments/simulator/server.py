@@ -14,6 +14,7 @@ from aiohttp import web
 from .. import __version__
 from .limit import Limit
 from .paths import answer
+from .sockets import serve_socket
 from .world import World
 
 
@@ -45,7 +46,8 @@ class Simulator:
 
     *requests* counts those received, *in_flight* those not answered yet, *refused* those
     beyond what *limit* allows. *faults* gives the probability of each fault; `fail` makes
-    one happen at a certain path.
+    one happen at a certain path. *weather* is what happens to websockets: see `WEATHER`. *sockets*
+    counts those opened, *pushes* what they were told without having asked.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Simulator:
         latency: float = 0.0,
         faults: Mapping[str, float] | None = None,
         limit: Limit | None = None,
+        weather: Mapping[str, float] | None = None,
         seed: int = 0,
     ) -> None:
         self.world = world
@@ -65,6 +68,10 @@ class Simulator:
         self.latency = latency
         self.faults = dict(faults or {})
         self.limit = limit
+        self.weather = dict(weather or {})
+        # The host that a websocket should use from now on, and another to which it is sent.
+        self.greeting = self.elsewhere = ""
+        self.sockets = self.pushes = 0
         self.requests = 0
         self.refused = 0
         self.in_flight = 0
@@ -112,7 +119,34 @@ class Simulator:
         self._failing.clear()
         self._always.clear()
 
+    @property
+    def is_spoilt(self) -> bool:
+        """
+        Whether any answer may be spoilt.
+        """
+        return bool(self.faults or self._always or any(self._failing.values()))
+
+    def view(self, path: str) -> Any:
+        """
+        Return the value at *path* ("item/8863"), as the API shows it now.
+        """
+        return answer(self.world, path)
+
+    async def look_up(self, path: str) -> tuple[Any, str | None]:
+        """
+        Return the value at *path*, and its fault; with one that takes time, when that is over.
+        """
+        value, fault = self.view(path), self._choose_fault(path)
+        match fault:
+            case "hang":
+                await asyncio.Event().wait()
+            case "slow":
+                await asyncio.sleep(SLOW)
+        return distort(value, fault), fault
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/.ws":
+            return await serve_socket(self, request)
         self.requests += 1
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
@@ -146,21 +180,16 @@ class Simulator:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path.removeprefix("/v0/").removesuffix(".json")
         known = request.path == f"/v0/{path}.json"
-        value = answer(self.world, path) if known else None
-        fault = self._choose_fault(path)
+        value, fault = await self.look_up(path)
+        value = value if known else None
         match fault:
             case "401" | "429" | "500" | "503":
                 headers = {"Retry-After": str(RETRY_AFTER)} if fault == "429" else None
                 return web.json_response({"error": fault}, status=int(fault), headers=headers)
             case "drop":
                 return drop(request)
-            case "hang":
-                await asyncio.Event().wait()
-            case "slow":
-                await asyncio.sleep(SLOW)
             case "garbage":
                 return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
-        value = distort(value, fault)
         pretty = 2 if request.query.get("print") == "pretty" else None
         body = json.dumps(value, indent=pretty).encode()
         if fault == "truncated":
