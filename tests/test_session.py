@@ -69,6 +69,8 @@ async def server(handle: Any, ssl_context: ssl.SSLContext | None = None) -> Asyn
         aiohttp.ClientOSError(104, "reset"),
         ConnectionResetError(104, "reset"),
         OSError(101, "unreachable"),
+        # The system's own, which says nothing of our limit.
+        TimeoutError(110, "timed out"),
     ],
 )
 async def test_broken_connections_become_one_error(mocked: aioresponses, error: Exception) -> None:
