@@ -85,13 +85,15 @@ MOST = 900.0
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """
-    The bytes from *start* to *end* of a module, in the lines *first* to *last*, become *text*.
+    The bytes from *start* to *end* of a module become *text*.
+
+    They are in these *lines*, and those in a function of the lines *around*.
     """
 
     path: str
     source: bytes
-    first: int
-    last: int
+    lines: range
+    around: range
     start: int
     end: int
     text: str
@@ -123,11 +125,14 @@ class Baseline:
         """
         Return the tests that can notice, the likely ones first, with the seconds each may take.
         """
-        lines = self.runs.get(mutant.path, {})
-        seeing = set().union(*(lines.get(n, ()) for n in range(mutant.first, mutant.last + 1)))
-        able = self.seconds.keys() if "" in seeing else (seeing | self.starters)
+        runs = self.runs.get(mutant.path, {})
+        seeing = set().union(*(runs.get(line, ()) for line in mutant.lines))
+        # Python names no line for some statements, such as a `return` that leaves a `with`.
+        near = set().union(*(runs.get(line, ()) for line in mutant.around))
+        able = self.seconds.keys() & (near | seeing | self.starters)
         order = sorted(
-            able & self.seconds.keys(), key=lambda test: (test not in seeing, self.seconds[test])
+            self.seconds if "" in seeing else able,
+            key=lambda test: (test not in seeing, test not in near, self.seconds[test]),
         )
         return {test: LEAST + TIMES * self.seconds[test] for test in order}
 
@@ -137,12 +142,19 @@ def find_mutants(path: str, source: bytes) -> Iterator[Mutant]:
     Yield each change of a module that can be tried.
     """
     starts = [0, *itertools.accumulate(map(len, source.splitlines(keepends=True)))]
-    for node in find_nodes(ast.parse(source)):
+    tree = ast.parse(source)
+    bodies = [
+        range(node.body[0].lineno, (node.end_lineno or 0) + 1)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+    for node in find_nodes(tree):
         for old, text in change(node):
-            first, last = old.lineno, old.end_lineno or old.lineno
-            start = starts[first - 1] + old.col_offset
-            end = starts[last - 1] + (old.end_col_offset or 0)
-            yield Mutant(path, source, first, last, start, end, text)
+            lines = range(old.lineno, (old.end_lineno or old.lineno) + 1)
+            around = min((body for body in bodies if lines[0] in body), key=len, default=lines)
+            start = starts[lines[0] - 1] + old.col_offset
+            end = starts[lines[-1] - 1] + (old.end_col_offset or 0)
+            yield Mutant(path, source, lines, around, start, end, text)
 
 
 def find_nodes(node: ast.AST) -> Iterator[ast.AST]:
@@ -316,7 +328,7 @@ def judge_wing(wing: str, copies: list[Copy], args: argparse.Namespace) -> tuple
             noticed = judge(copy, mutant, baseline)
         finally:
             free.put(copy)
-        place = f"{wing} {number} {mutant.path}:{mutant.first}"
+        place = f"{wing} {number} {mutant.path}:{mutant.lines[0]}"
         how = f"killed, {noticed}" if noticed else f"SURVIVED\n{mutant.diff}"
         print(f"{place} ({time.monotonic() - begun:.0f} s) {how}", flush=True)
         return bool(noticed)
