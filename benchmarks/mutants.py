@@ -43,7 +43,7 @@ WINGS = {
         "addresses broken_servers connections deadlines fetcher hostile items names retry session",
     ),
     "command": ("command/*.py", "cli environment options package"),
-    "history": ("history/*.py", "history keeping notices_history world"),
+    "history": ("history/*.py", "history history_memory keeping notices_history world"),
     "memory": ("memory/*.py", "changes equivalence lateness world"),
     "notices": ("notices/*.py", "notices notices_history notices_killed"),
     "output": (
