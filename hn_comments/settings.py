@@ -147,7 +147,7 @@ class Settings:
         "ask over HTTP, or over the database's own socket, which tells of changes at once",
     )
     check: bool = flag("try that source now, say what it answers, and exit")
-    connections: int = setting(1000, whole(1, MAX_CONNECTIONS), "have at most N requests under way")
+    connections: int = setting(500, whole(1, MAX_CONNECTIONS), "have at most N requests under way")
     fetch_timeout: float = setting(10.0, DURATION, "wait at most this long for an answer")
     retries: int = setting(3, whole(0, MAX_RETRIES), "repeat a failed request up to N times")
     max_fetches: int | None = setting(
