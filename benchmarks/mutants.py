@@ -39,12 +39,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 # left out, and so are the looks: what a table or a style changes, an eye should judge.
 WINGS = {
     "api": (
-        "api/[!p]*.py",  # without pace and pacer
-        "addresses broken_servers connections deadlines fetcher hostile items names retry session",
+        "api/[!p]*.py api/protocol.py",  # without pace and pacer
+        "addresses broken_servers connections deadlines fetcher hostile items names protocol retry"
+        " room session socket",
     ),
-    "command": ("command/*.py", "cli environment options package"),
+    "command": ("command/*.py", "check cli environment options package process report"),
     "history": ("history/*.py", "history history_memory keeping notices_history world"),
-    "memory": ("memory/*.py", "changes equivalence lateness world"),
+    "memory": ("memory/*.py", "changes equivalence lateness maxitem pending proof world"),
     "notices": ("notices/*.py", "notices notices_history notices_killed"),
     "output": (
         "output/appended.py output/formats.py output/printer.py output/[sw]*.py plaintext.py",
@@ -57,7 +58,7 @@ WINGS = {
     ),
     "service": (
         "service/*.py",
-        "service service_health service_hosts service_life service_metrics service_streams",
+        "report service service_health service_hosts service_life service_metrics service_streams",
     ),
 }
 
