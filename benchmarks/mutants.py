@@ -40,8 +40,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 WINGS = {
     "api": (
         "api/[!p]*.py api/protocol.py",  # without pace and pacer
-        "addresses broken_servers connections deadlines fetcher hostile items names protocol retry"
-        " room session socket",
+        (
+            "addresses broken_servers connections deadlines fetcher hostile items names protocol"
+            " retry room session socket"
+        ),
     ),
     "command": ("command/*.py", "check cli environment options package process report"),
     "history": ("history/*.py", "history history_memory keeping notices_history world"),
