@@ -93,7 +93,7 @@ async def test_comment_that_an_earlier_run_did_not_tell_is_told() -> None:
         await poll.run(reports.append)
 
     assert [comment.item.id for comment in reports[0].comments] == [first]
-    assert [comment.item.id for comment in notices[0].comments] == [first, second]
+    assert [comment.item.id for comment in notices[0].comments] == [second]
     assert memory.untold == {}
     assert memory.gone == {killed, null}
 
