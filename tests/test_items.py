@@ -43,6 +43,25 @@ async def test_malformed_items(mocked: aioresponses, value: object) -> None:
     assert fetcher.fetch_counter == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ([1], "the answer is not an object"),
+        ({"id": {}}, "an object"),
+        ({"id": [1]}, "a list"),
+        ({"id": 1, "kids": ["x"]}, "'x' is not an item id"),
+        ({"id": 1, "kids": [[2]]}, "a list is not an item id"),
+    ],
+)
+async def test_malformed_item_is_named(mocked: aioresponses, value: object, named: str) -> None:
+    """In a word; what is large is not repeated."""
+    answer(mocked, "item/1.json", payload=value)
+
+    async with mocked_fetcher() as fetcher:
+        with pytest.raises(MalformedItem, match=named):
+            await fetcher.fetch_item(1)
+
+
 async def test_other_fields_are_checked_too(mocked: aioresponses) -> None:
     """A title that is not text is dropped; the count does not depend on it."""
     answer(
