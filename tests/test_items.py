@@ -62,6 +62,14 @@ async def test_malformed_item_is_named(mocked: aioresponses, value: object, name
             await fetcher.fetch_item(1)
 
 
+async def test_null_is_an_answer(mocked: aioresponses) -> None:
+    """There is no such item, or not yet."""
+    answer(mocked, "item/1.json", body=b"null")
+
+    async with mocked_fetcher() as fetcher:
+        assert await fetcher.fetch_item(1) is None
+
+
 async def test_other_fields_are_checked_too(mocked: aioresponses) -> None:
     """A title that is not text is dropped; the count does not depend on it."""
     answer(
