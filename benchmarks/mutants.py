@@ -45,7 +45,7 @@ WINGS = {
             " retry room session socket"
         ),
     ),
-    "command": ("command/*.py", "check cli environment options package process report"),
+    "command": ("command/*.py", "check cli environment options package process report signals"),
     "history": ("history/*.py", "history history_memory keeping notices_history world"),
     "memory": ("memory/*.py", "changes equivalence lateness maxitem pending proof world"),
     "notices": ("notices/*.py", "notices notices_history notices_killed"),
