@@ -46,7 +46,7 @@ WINGS = {
         ),
     ),
     "command": ("command/*.py", "check cli environment options package process report signals"),
-    "history": ("history/*.py", "history history_memory keeping notices_history world"),
+    "history": ("history/*.py", "history history_memory keeping notices_history report world"),
     "memory": ("memory/*.py", "changes equivalence lateness maxitem pending proof world"),
     "notices": ("notices/*.py", "notices notices_history notices_killed"),
     "output": (

@@ -18,7 +18,7 @@ from hn_comments.memory import Discussion, Memory
 from hn_comments.models import State
 from hn_comments.stories import Poll
 
-from .support import Clock, client, front_page
+from .support import MS, Clock, client, front_page
 
 
 class Machine(Clock):
@@ -206,3 +206,15 @@ def test_file_that_another_one_makes_is_busy_and_not_damaged(path: str) -> None:
 
     assert is_busy(caught.value)
     Store(path).close()
+
+
+async def test_threshold_that_cannot_be_noted_is_told(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what stands above it would be news."""
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 20 * MS)
+    Store(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(HistoryError, match="locked"):
+            await History(path, thresholds=["10"]).__aenter__()
