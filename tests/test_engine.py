@@ -8,6 +8,7 @@ import pytest
 
 from hn_comments import Settings, TooManyErrors, watch
 from hn_comments.engine import Control
+from hn_comments.events import PollBegan
 from hn_comments.simulator import Simulator
 
 from .support import MS, Ear, eventually, front_page, others_write
@@ -22,7 +23,7 @@ async def test_there_is_a_report_for_each_poll() -> None:
 
     assert [report.poll for report in reports] == [1, 2, 3]
     assert [len(report.stories) for report in reports] == [2, 2, 2]
-    assert [getattr(event, "poll", None) for event in ear.events] == [1, 2, 3]
+    assert [event.poll for event in ear.events if isinstance(event, PollBegan)] == [1, 2, 3]
 
 
 async def test_too_many_errors_end_the_iterator() -> None:

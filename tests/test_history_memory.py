@@ -143,19 +143,22 @@ async def test_state_of_a_post_survives(path: str, state: State) -> None:
 
 async def test_post_that_could_not_be_read_has_a_row_without_facts(path: str) -> None:
     """The poll says that it failed; the others have theirs."""
-    world = front_page(3, 4)
+    world = front_page(3, 4, 5)
     async with client(world, retries=0) as (simulator, fetcher):
-        simulator.fail(f"item/{world.top[0]}", "500")
-        await poll(fetcher, path, Memory())
+        for story in (world.top[0], world.top[2]):
+            simulator.fail(f"item/{story}", "500")
+        report = await poll(fetcher, path, Memory())
 
     facts = 'SELECT kind, title, "by", url, score, created_at, state FROM stories'
-    first, second = query(path, f"{facts} ORDER BY story_id")
+    first, second, _ = query(path, f"{facts} ORDER BY story_id")
     assert first == (None, None, None, None, None, None, "live")
     assert second[0] == "story"
     assert query(path, "SELECT status, comments FROM counts ORDER BY story_id") == [
         ("failed", None),
         ("exact", 4),
+        ("failed", None),
     ]
+    assert query(path, "SELECT error FROM polls") == [(f"{report.errors[0]} (and 1 more)",)]
 
 
 @pytest.mark.parametrize(

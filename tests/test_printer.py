@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from hn_comments import PollReport, Settings
 from hn_comments.events import NotTold, PollBegan
 from hn_comments.models import INTERRUPTED
-from hn_comments.output.printer import CannotWriteError, Printer
+from hn_comments.output.printer import LOG_ROOM, CannotWriteError, Printer
 
 from .reports import post, report
 from .support import DEADLINE, posix_only
@@ -220,11 +221,14 @@ def test_file_that_is_gone_for_good_stops_the_program(tmp_path: Path) -> None:
         (directory / "x.txt").rename(tmp_path / "x.txt")
         directory.rmdir()
         desk.printer.reopen()
+        # After that, since jobs are done in their order.
+        logging.getLogger("hn_comments").info("")
         desk.printed()
+        error = desk.printer.error
         desk.printer.publish(report(post(1), poll=2))
         _, err = desk.printed()
 
-    assert isinstance(desk.printer.error, FileNotFoundError)
+    assert isinstance(error, FileNotFoundError)
     assert "Cannot write the results: No such file or directory" in err
     assert desk.stops == 1
     assert desk.printer.told() == 1
@@ -285,3 +289,28 @@ def test_how_much_is_said(settings: dict[str, Any], levels: list[str], tmp_path:
         _, err = desk.printed()
 
     assert err.splitlines() == levels
+
+
+def test_cost_of_a_failure_that_nobody_announced_is_told(tmp_path: Path) -> None:
+    """It is the first one."""
+    with printing(tmp_path) as desk:
+        desk.printer.open()
+        desk.printer.publish(failed(1))
+        _, err = desk.printed()
+
+    assert err == "> Calculating comments took 0.25 seconds and 3 fetches\n"
+
+
+def test_lines_that_nobody_reads_are_counted(tmp_path: Path) -> None:
+    """They would fill the memory; what comes after them says how many there were."""
+    logger, go_on = logging.getLogger("hn_comments"), threading.Event()
+    with printing(tmp_path) as desk:
+        desk.printer.writer.add(lambda: go_on.wait(DEADLINE), size=LOG_ROOM + 1)
+        for number in range(3):
+            logger.warning("%d", number)
+        go_on.set()
+        desk.printed()
+        logger.warning("at last")
+        _, err = desk.printed()
+
+    assert err == "3 lines are left out here, since nobody read them\nat last\n"
