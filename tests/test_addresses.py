@@ -140,7 +140,17 @@ def test_not_excepted(exceptions: str, host: str, monkeypatch: pytest.MonkeyPatc
     assert str(proxy_for(f"http://{host}/v0")) == PROXY
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://[bad", "http://"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://127.0.0.1:9",
+        "http://[bad",
+        "http://",
+        "http://pr oxy:9",
+        "http://proxy\\x:9",
+        "http://pro\x1bxy:9",
+    ],
+)
 @pytest.mark.parametrize("variable", ["https_proxy", "ALL_PROXY"])
 def test_unusable_proxy_is_refused(
     variable: str, proxy: str, monkeypatch: pytest.MonkeyPatch

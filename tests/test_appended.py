@@ -41,6 +41,7 @@ def append(file: AppendedFile, line: str) -> None:
         (b"poll,title\n1", HEADER, ",\n"),
         (b'poll,title\n1,"a, b', HEADER, '"\n'),
         (b'{"type": "st', "", "\n"),
+        (b"x", "", "\n"),
         (b"x" * 200_000, "", "\n"),
         (b"x" * 200_000 + b"\n", "", ""),
     ],

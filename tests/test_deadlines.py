@@ -9,7 +9,7 @@ import pytest
 
 from hn_comments.api.deadlines import Deadlines
 
-from .support import MS
+from .support import MS, in_virtual_time
 
 
 async def under(deadlines: Deadlines, work: Coroutine[Any, Any, str]) -> str:
@@ -74,6 +74,27 @@ async def test_result_in_the_last_moment_is_kept() -> None:
     task = asyncio.current_task()
     assert task is not None
     assert not task.cancelling()
+
+
+@in_virtual_time
+async def test_block_may_take_its_time_to_end() -> None:
+    """It is cancelled once: what it does then is not cut short by the limits of others."""
+    deadlines, ended = Deadlines(2), []
+
+    async def tidy() -> str:
+        try:
+            return await asyncio.sleep(3600, "never")
+        finally:
+            await asyncio.sleep(5)
+            ended.append("tidily")
+
+    first = asyncio.create_task(under(deadlines, tidy()))
+    await asyncio.sleep(1)
+    second = asyncio.create_task(under(deadlines, asyncio.sleep(3600, "never")))
+    for task in (first, second):
+        with pytest.raises(TimeoutError):
+            await task
+    assert ended == ["tidily"]
 
 
 async def test_close_leaves_no_timer() -> None:

@@ -14,8 +14,11 @@ from hn_comments import (
     Item,
     NotJSON,
     RateLimited,
+    Session,
+    Settings,
     URLFetcher,
 )
+from hn_comments.tasks import stop_tasks
 
 from .support import (
     DEADLINE,
@@ -25,6 +28,7 @@ from .support import (
     client,
     eventually,
     front_page,
+    in_virtual_time,
     mocked_fetcher,
     thread,
 )
@@ -149,6 +153,35 @@ async def test_server_that_goes_on_refusing_is_left_alone(monkeypatch: pytest.Mo
         simulator.fail("item/1", "429")
         with pytest.raises(RateLimited, match="HTTP 429"):
             await fetcher.fetch_item(1)
+
+
+@in_virtual_time
+async def test_refusals_between_answers_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long one item is refused, while others are answered."""
+    refused_at: list[float] = []
+
+    async def get(_session: Session, path: str, _url: object) -> bytes:
+        await asyncio.sleep(0.1)
+        if path == "item/1.json":
+            refused_at.append(asyncio.get_running_loop().time())
+            raise BadStatus(path, 429)
+        return b"7"
+
+    monkeypatch.setattr(Session, "get", get)
+    monkeypatch.setattr("hn_comments.api.fetcher.MAX_REFUSED", 5.0)
+    fetcher = URLFetcher(Session(Settings()))
+
+    async def go_on() -> None:
+        while True:
+            await fetcher.fetch("item/2.json")
+            await asyncio.sleep(1)
+
+    others = asyncio.create_task(go_on())
+    with pytest.raises(BadStatus, match="HTTP 429"):
+        await fetcher.fetch("item/1.json")
+    await stop_tasks([others])
+
+    assert refused_at[-1] - refused_at[0] > 2 * 5
 
 
 async def test_random_503s_cost_requests_only() -> None:

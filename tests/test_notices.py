@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,25 @@ from hn_comments.notices import Notices, NotTaken, make_receivers
 from hn_comments.notices.background import MAX_TASKS, Background
 from hn_comments.notices.command import Command
 from hn_comments.notices.message import word
-from hn_comments.notices.notifier import merge
+from hn_comments.notices.notifier import Notifier, merge
 from hn_comments.notices.receivers import mask
 from hn_comments.settings import BadSetting
 from hn_comments.simulator import Simulator
 
 from . import wire
 from .reports import BORN, comment, post
-from .support import COMMAND, DEADLINE, MS, Ear, eventually, front_page, outcome, run, started
+from .support import (
+    COMMAND,
+    DEADLINE,
+    MS,
+    Ear,
+    eventually,
+    front_page,
+    in_virtual_time,
+    outcome,
+    run,
+    started,
+)
 
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such programs")
@@ -157,9 +169,38 @@ def test_message_has_what_a_phone_can_show() -> None:
     message = word(many)
 
     assert message.title == "Hacker News: 1 discussion grows, 41 new comments"
-    assert "The last 20 of 41 new comments:" in message.body
+    assert message.body.split("\n\n")[1] == "The last 20 of 41 new comments:"
     assert "one\ntwo\nthree\nfour\n...\nhttps://" in message.body
     assert "five" not in message.body
+
+
+@pytest.mark.parametrize(
+    ("posts", "comments", "title"),
+    [
+        (1, 0, "71 comments, 12 in the last hour: This is a test"),
+        (2, 0, "Hacker News: 2 discussions grow"),
+        (0, 1, "Hacker News: 1 new comment"),
+        (0, 2, "Hacker News: 2 new comments"),
+        (2, 1, "Hacker News: 2 discussions grow, 1 new comment"),
+    ],
+)
+def test_title_counts_what_there_is(posts: int, comments: int, title: str) -> None:
+    """As people would say it; of one post it says more."""
+    found = Notice(
+        time=datetime.fromtimestamp(BORN, UTC),
+        crossings=tuple(replace(SAMPLE, story=number) for number in range(posts)),
+        comments=tuple(comment(number, "x") for number in range(comments)),
+    )
+
+    assert word(found).title.startswith(title)
+    assert posts == 1 or word(found).title == title
+
+
+def test_long_line_is_cut() -> None:
+    """Some comments are one."""
+    (line, _) = word(notice(comments=(comment(7, "x" * 301),))).body.splitlines()[-2:]
+
+    assert line == "x" * 297 + "..."
 
 
 async def test_message_is_no_longer_than_its_service_takes() -> None:
@@ -396,6 +437,19 @@ async def test_command_gets_the_facts_in_two_ways(tmp_path: Path) -> None:
 
 
 @posix_only
+async def test_command_gets_the_first_of_new_comments(tmp_path: Path) -> None:
+    """Where no post has reached a threshold."""
+    out = tmp_path / "out"
+    command = f"""sh -c 'echo "$HN_STORY|$HN_THRESHOLD|$HN_LINK" > {out}'"""
+    (receiver,) = make_receivers(Settings(notify_command=command))
+
+    await receiver.send(replace(notice(comments=(comment(7, "x"), comment(8, "y"))), crossings=()))
+
+    line = out.read_text(encoding="utf-8")
+    assert line == "1||https://news.ycombinator.com/item?id=7\n"
+
+
+@posix_only
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
@@ -505,6 +559,14 @@ def test_secrets_of_an_address_are_masked(url: str, shown: str) -> None:
     assert "uuid-42" not in repr(settings)
 
 
+def test_apprise_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    monkeypatch.setitem(sys.modules, "apprise", None)
+
+    with pytest.raises(BadReceiver, match=r"pip install 'hn-comments\[notify\]'"):
+        make_receivers(Settings(notify=("json://localhost",)))
+
+
 def test_wrong_address_is_not_shown() -> None:
     """It may be right but for a typo, password and all."""
     with pytest.raises(BadSetting) as caught:
@@ -552,6 +614,15 @@ async def test_reason_of_a_failure_shows_no_secret() -> None:
     assert "token-42" not in str(caught.value)
 
 
+async def test_reason_of_a_failure_says_which_host() -> None:
+    """What else of the address is in it is hidden, but for what is too short to be a secret."""
+    url = "json://on:JSON@localhost:9/token-42"
+    (receiver,) = make_receivers(Settings(notify=(url,)))
+
+    with pytest.raises(NotTaken, match=r"Connection .* sending \.\.\. notification to localhost"):
+        await receiver.send(notice())
+
+
 # Fire and forget.
 
 
@@ -587,6 +658,33 @@ async def test_background_is_bounded_and_drained() -> None:
     assert started == [True] * MAX_TASKS + [False] * 5
     assert len(ended) == MAX_TASKS
     assert len(background) == 0
+
+
+@in_virtual_time
+async def test_receiver_is_tried_again_at_growing_distances() -> None:
+    """Each about twice the one before, five minutes at most; and once more at the end."""
+    loop, tries = asyncio.get_running_loop(), []
+
+    class Deaf:
+        name = "deaf"
+
+        async def send(self, _: Notice) -> None:
+            tries.append(loop.time())
+            raise NotTaken("not now")
+
+    background = Background(lambda *_: None)
+    notifier = Notifier([Deaf()], background, Troubles())
+    notifier.tell(notice())
+    await asyncio.sleep(3600)
+    in_an_hour = len(tries)
+    notifier.hurry()
+    await background.drain(DEADLINE)
+
+    distances = [second - first for first, second in pairwise(tries[:in_an_hour])]
+    longest = [min(2**number, 300) for number in range(in_an_hour - 1)]
+    assert in_an_hour > 15
+    assert all(most / 2 <= far <= most for far, most in zip(distances, longest, strict=True))
+    assert tries[in_an_hour:] == [3600]
 
 
 def test_merged_notices_are_bounded() -> None:
@@ -651,6 +749,18 @@ async def test_password_of_a_heartbeat_is_sent_and_not_shown() -> None:
     assert head.startswith(b"GET /x/fail ")
     assert b64encode(b"me:sek@rit") in head
     assert ear.events == []
+
+
+async def test_heartbeat_without_a_password_sends_none() -> None:
+    """An empty one would be refused where none is needed."""
+    async with (
+        wire.serve(wire.say(wire.http(b"OK"))) as server,
+        Notices(Settings(heartbeat=f"http://127.0.0.1:{server.port}"), Troubles()) as notices,
+    ):
+        notices.beat(succeeded=True)
+        await eventually(lambda: server.heads)
+
+    assert b"authorization" not in server.heads[0].lower()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hn_comments.output.formats import (
     MAX_REASON,
     MAX_TITLE,
     STORY_FIELDS,
+    cut,
     format_cost,
     format_header,
     format_report,
@@ -392,3 +393,9 @@ def test_last_poll_that_was_printed_is_the_last_that_was_told(
     printer.close()
 
     assert told == [2, 1, 3]
+
+
+@pytest.mark.parametrize(("text", "shown"), [("12345678", "12345678"), ("123456789", "12345...")])
+def test_text_that_fits_is_not_cut(text: str, shown: str) -> None:
+    """The dots are part of what may be shown."""
+    assert cut(text, 8) == shown

@@ -1,7 +1,7 @@
 """New ids that cannot be read yet: when they are asked for, and at what cost."""
 
 from hn_comments.memory import Memory
-from hn_comments.memory.pending import Pending
+from hn_comments.memory.pending import GIVEN_UP, PENDING_MEMORY, Pending
 
 from .support import client, front_page
 from .test_changes import Watcher, watching
@@ -17,6 +17,52 @@ def test_id_is_asked_for_when_its_time_comes() -> None:
 
     assert pending.due(100.9) == set()
     assert pending.due(101) == {7}
+
+
+def test_id_is_given_up_after_a_while() -> None:
+    """It is asked for no more, until something hints at it; then once."""
+    pending, asked = Pending(), []
+    pending.add([7])
+    now = 0.0
+    while pending.due(now):
+        asked.append(now)
+        if not pending.postpone(7, None, now=now):
+            break
+        now = pending.waits[7].due
+
+    assert asked[:4] == [0, 1, 2, 4]
+    assert asked[-2] <= PENDING_MEMORY < asked[-1]
+    assert pending.due(now + 1e6) == set()
+    assert 7 in pending
+    pending.hurry(7)
+    assert pending.due(now) == {7}
+    assert pending.postpone(7, None, now=now)
+    assert pending.due(now + 1e6) == set()
+
+
+def test_ids_that_were_given_up_are_remembered_and_not_for_ever() -> None:
+    """The first ones are forgotten first."""
+    pending, ids = Pending(), range(1, GIVEN_UP + 2)
+    pending.add(ids)
+    for item_id in ids:
+        pending.postpone(item_id, None, now=1.0)
+        pending.postpone(item_id, None, now=2.0 + PENDING_MEMORY)
+
+    assert len(pending.given_up) == GIVEN_UP
+    assert 1 not in pending
+    assert GIVEN_UP + 1 in pending
+
+
+def test_ids_above_the_largest_are_forgotten() -> None:
+    """There are none, whether they were given up or not."""
+    pending = Pending()
+    pending.add([5, 6, 7])
+    for now in (1.0, 2.0 + PENDING_MEMORY):
+        pending.postpone(7, None, now=now)
+
+    pending.drop_above(5)
+
+    assert [item_id in pending for item_id in (5, 6, 7)] == [True, False, False]
 
 
 def test_ids_of_another_world_are_forgotten() -> None:

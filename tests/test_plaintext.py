@@ -164,3 +164,11 @@ async def test_text_that_is_not_fitted_imports_no_rich() -> None:
     _, stdout, _ = await run(sys.executable, "-c", code)
 
     assert stdout.split() == ["False", "True"]
+
+
+@pytest.mark.parametrize(("more", "lines"), [(0, 1), (1, 2)])
+def test_line_may_be_as_wide_as_there_is_room(more: int, lines: int) -> None:
+    """Words of 19 and 20 cells, and the blank between them."""
+    text = plain_text("a" * 19 + " " + "b" * (20 + more), 40)
+
+    assert len(text.splitlines()) == lines

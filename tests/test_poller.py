@@ -74,12 +74,13 @@ async def test_one_poll_does_not_wait_for_the_next_tick() -> None:
 
 @in_virtual_time
 async def test_starts_keep_to_the_grid() -> None:
-    """Start to start, without drift, however long a poll takes."""
-    poll = FakePoll(seconds=7 * MS)
+    """Start to start, without drift, however long a poll takes; there is nothing to say."""
+    poll, ear = FakePoll(seconds=7 * MS), Ear()
 
-    await run(poller(poll, polls=50))
+    await run(Poller(poll, Settings(period=20 * MS, polls=50), Troubles(ear)))
 
     assert poll.starts == pytest.approx([tick * 20 * MS for tick in range(50)])
+    assert ear.sentences() == []
 
 
 @in_virtual_time

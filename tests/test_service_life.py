@@ -13,11 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from hn_comments import Settings
+from hn_comments.engine import Control
+from hn_comments.events import Serving
+from hn_comments.service import Service
 from hn_comments.simulator import Simulator
 
 from .reports import pseudo_terminal
 from .serving import LONG, SHORT, started, watching
-from .support import COMMAND, eventually, front_page
+from .support import COMMAND, Ear, eventually, front_page
 
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has nothing of this")
@@ -206,3 +210,18 @@ async def in_terminal(*arguments: str) -> AsyncIterator[tuple[Process, Callable[
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+async def test_port_is_closed_at_the_end() -> None:
+    """Whoever is a part of another program leaves nothing behind in it."""
+    ear = Ear()
+    async with Service(Settings(serve="0"), Control(), ear):
+        (serving,) = ear.events
+        assert isinstance(serving, Serving)
+        port = int(serving.url.rstrip("/").rpartition(":")[2])
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        await writer.wait_closed()
+
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)

@@ -28,6 +28,7 @@ from hn_comments import (
     URLFetcher,
     __version__,
 )
+from hn_comments.api.fetcher import MAX_REDIRECTS
 from hn_comments.api.session import MAX_BODY, redirect_target, retry_after
 
 from . import wire
@@ -69,6 +70,8 @@ async def server(handle: Any, ssl_context: ssl.SSLContext | None = None) -> Asyn
         aiohttp.ClientOSError(104, "reset"),
         ConnectionResetError(104, "reset"),
         OSError(101, "unreachable"),
+        # The system's own, which says nothing of our limit.
+        TimeoutError(110, "timed out"),
     ],
 )
 async def test_broken_connections_become_one_error(mocked: aioresponses, error: Exception) -> None:
@@ -183,6 +186,19 @@ async def test_other_redirects_are_refused(mocked: aioresponses, location: str) 
             await fetcher.fetch("x.json")
 
     assert fetcher.fetch_counter == 1
+
+
+async def test_redirects_come_to_an_end(mocked: aioresponses) -> None:
+    """Also where each leads to another place."""
+    for number in range(20):
+        path = f"{number}.json" if number else "x.json"
+        answer(mocked, path, status=302, headers={"Location": f"/v0/{number + 1}.json"})
+
+    async with mocked_fetcher() as fetcher:
+        with pytest.raises(RedirectRefused, match=f"after {MAX_REDIRECTS} others"):
+            await fetcher.fetch("x.json")
+
+    assert fetcher.fetch_counter == 1 + MAX_REDIRECTS
 
 
 async def test_redirect_from_tls_to_plain_text_is_refused() -> None:

@@ -9,12 +9,10 @@ import pytest
 
 from hn_comments import Count, PollFailed, PollReport, Settings, URLFetcher
 from hn_comments.memory.memory import Memory
-from hn_comments.memory.told import MAX_TOLD, ToldPosts
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
 from hn_comments.stories import Poll, measure_progress
 
-from .reports import post
 from .support import (
     DEADLINE,
     MS,
@@ -354,39 +352,6 @@ async def test_disputed_count_is_marked() -> None:
         report = await poll_once(fetcher)
 
     assert [story.disputed for story in report.stories] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("settings", "shown"),
-    [
-        ({}, [True, True, True, True, True, True]),
-        ({"changes_only": True}, [True, False, True, True, True, False]),
-        ({"min_new": 3}, [True, False, False, True, True, False]),
-    ],
-)
-def test_posts_without_news_are_left_out(settings: dict[str, Any], shown: list[bool]) -> None:
-    """New comments add up until they are told; a count that stays inexact is said once."""
-    told, found = ToldPosts(), []
-    for comments, unread in ((5, 0), (5, 0), (6, 0), (9, 0), (9, 1), (9, 0)):
-        count = Count(live=comments, unread=unread)
-        story = told.judge(post(1, count=count, new=None), Settings(**settings))
-        found.append(story.shown)
-        if story.shown:
-            told.note(story)
-
-    assert found == shown
-
-
-async def test_what_was_told_of_thousands_of_posts() -> None:
-    """However many there are in a poll, each has a last count in the next; but not for ever."""
-    told = ToldPosts()
-    posts = [post(number, new=None) for number in range(2 * MAX_TOLD)]
-    for story in posts:
-        told.note(story, least=len(posts))
-    assert {told.judge(story, Settings()).new for story in posts} == {0}
-
-    told.note(posts[0])
-    assert len(told) == MAX_TOLD
 
 
 @pytest.mark.parametrize("seed", range(3))

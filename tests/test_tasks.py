@@ -1,12 +1,13 @@
 """Stopped tasks have really stopped."""
 
 import asyncio
+import threading
 
 import pytest
 
-from hn_comments.tasks import gather_or_stop, stop_tasks
+from hn_comments.tasks import gather_or_stop, in_thread, stop_tasks
 
-from .support import MS
+from .support import DEADLINE, MS, eventually
 
 
 class Stubborn:
@@ -59,3 +60,32 @@ async def test_failure_stops_the_others_before_it_is_raised() -> None:
         await gather_or_stop([asyncio.create_task(fail()), stubborn.task])
 
     assert stubborn.cleaned_up
+
+
+async def test_thread_that_was_given_up_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its result comes too late, and nobody is told."""
+    complaints: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", complaints.append)
+    go_on, threads = threading.Event(), list[threading.Thread]()
+
+    def work() -> None:
+        threads.append(threading.current_thread())
+        go_on.wait(DEADLINE)
+
+    working = asyncio.create_task(in_thread(work, name="slow"))
+    await eventually(lambda: threads)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    go_on.set()
+    threads[0].join(DEADLINE)
+
+    assert not threads[0].is_alive()
+    assert complaints == []
+
+
+async def test_result_and_error_of_a_thread_are_its_callers() -> None:
+    """The thread has the name that was asked for."""
+    assert await in_thread(lambda: threading.current_thread().name, name="one") == "one"
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: 1 / 0, name="two")

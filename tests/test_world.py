@@ -174,3 +174,20 @@ async def test_mock_that_is_started_anew_is_counted_anew(
     assert [story.count and story.count.comments for story in reports[-1].stories] == [*after]
     assert reports[-1].status == "exact"
     assert len(ear.sentences()) == 1
+
+
+async def test_items_that_are_all_null_for_a_while_are_no_other_world(path: str) -> None:
+    """As long as there are not fewer ids, too."""
+    ear, world = Ear(), front_page(5, 6)
+    await run_once(world, path, ear)
+    known = {item: world.items[item] for post in world.top for item in (post, *world.walk(post))}
+    for item in known:
+        world.items[item] = None
+
+    report = await run_once(world, path, ear)
+    world.items.update(known)
+    later = await run_once(world, path, ear)
+
+    assert report.status != "exact" or all(story.count for story in report.stories)
+    assert not [event for event in ear.events if isinstance(event, WorldChanged)]
+    assert [story.count and story.count.comments for story in later.stories] == [5, 6]

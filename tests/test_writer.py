@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -88,3 +89,13 @@ def test_writer_does_not_keep_the_program_alive() -> None:
     Writer()
 
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "writer")
+
+
+@posix_only
+def test_signals_are_for_others() -> None:
+    """One that reached the writer would not end what the main thread waits for."""
+    writer, blocked = Writer(), set[int]()
+    writer.add(lambda: blocked.update(signal.pthread_sigmask(signal.SIG_BLOCK, [])), size=1)
+    assert writer.wait(DEADLINE)
+
+    assert {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} <= blocked
