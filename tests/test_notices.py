@@ -653,6 +653,23 @@ async def test_password_of_a_heartbeat_is_sent_and_not_shown() -> None:
     assert ear.events == []
 
 
+async def test_password_of_a_heartbeat_does_not_follow_a_redirect() -> None:
+    """It may lead to another host, which is to learn nothing."""
+    async with wire.serve(wire.say(wire.http(b"OK"))) as other:
+        moved = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{other.port}/y\r\n"
+        head = f"{moved}Content-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        async with wire.serve(wire.say(head)) as server:
+            url = f"http://me:sekrit@127.0.0.1:{server.port}/x"
+            async with Notices(Settings(heartbeat=url), Troubles(ear := Ear())) as notices:
+                notices.beat(succeeded=True)
+                await eventually(lambda: other.heads and not len(notices.background))
+
+    assert b"Authorization: Basic" in server.heads[0]
+    assert other.heads[0].startswith(b"GET /y ")
+    assert b"Authorization" not in other.heads[0]
+    assert ear.events == []
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

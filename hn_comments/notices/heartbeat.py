@@ -109,8 +109,12 @@ def ask(url: str) -> str | None:
     import urllib.error
     import urllib.request
 
-    address, headers = take_secret(url)
-    request = urllib.request.Request(address, headers=headers)  # noqa: S310 - checked at first
+    address, password = take_secret(url)
+    agent = {"User-Agent": f"hn-comments/{__version__}"}
+    request = urllib.request.Request(address, headers=agent)  # noqa: S310 - checked at first
+    if password is not None:
+        # Unlike the other headers, it does not follow a redirect, which may lead to anybody.
+        request.add_unredirected_header("Authorization", password)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310
             return None
@@ -123,13 +127,15 @@ def ask(url: str) -> str | None:
         return str(getattr(exc, "reason", "")) or type(exc).__name__
 
 
-def take_secret(url: str) -> tuple[str, dict[str, str]]:
+def take_secret(url: str) -> tuple[str, str | None]:
     """
-    Return an address without user and password, which urllib takes for its host, and headers.
+    Return an address without user and password, which urllib takes for its host, and the two.
+
+    They are as the header Authorization has them; None if there are none.
     """
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
-    headers = {"User-Agent": f"hn-comments/{__version__}"}
-    if user:
-        headers["Authorization"] = f"Basic {base64.b64encode(unquote(user).encode()).decode()}"
-    return parts._replace(netloc=host).geturl(), headers
+    address = parts._replace(netloc=host).geturl()
+    if not user:
+        return address, None
+    return address, f"Basic {base64.b64encode(unquote(user).encode()).decode()}"
