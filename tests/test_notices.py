@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -495,6 +496,14 @@ def is_gone(pid: int) -> bool:
         ("ntfy://my-secret-topic", "ntfy://..."),
         ("mailto://me:hunter2@gmail.com", "mailto://gmail.com/..."),
         ("json://[bad", "json://..."),
+        ("pbul://o.gn5kj6nfhv736i7jc3cj3qlriyhgl98b", "pbul://..."),
+        ("tgram://123456789:AAH.sekrit/1", "tgram://..."),
+        ("ntfy://my.secret.topic", "ntfy://..."),
+        ("ntfy://my.secret/topics?mode=cloud", "ntfy://..."),
+        ("ntfys://ntfy.sh/my-topic", "ntfys://ntfy.sh/..."),
+        ("matrix://a.token", "matrix://..."),
+        ("matrixs://me:sekrit@matrix.example/%23room", "matrixs://matrix.example/..."),
+        ("JSONS://example.com/hook", "JSONS://example.com/..."),
     ],
 )
 def test_secrets_of_an_address_are_masked(url: str, shown: str) -> None:
@@ -550,6 +559,32 @@ async def test_reason_of_a_failure_shows_no_secret() -> None:
     assert "500" in str(caught.value)
     assert "sekrit" not in str(caught.value)
     assert "token-42" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "shown"),
+    [
+        ("pbul://o.gn5kj6nfhv/x", "no o.gn5kj6nfhv", "no ..."),
+        ("pbul://o.Gn5kJ6nfhv/x", "no o.gn5kj6nfhv", "no ..."),
+        ("json://me:sekrit@example.com:8080/x", "me:sekrit@example.com", "me:...@example.com"),
+    ],
+)
+async def test_host_in_a_reason_is_hidden_unless_it_is_one(
+    url: str, said: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is in the name of the receiver, in whatever case the service's library writes it."""
+
+    def fail(*_: object, log_callback: Any, **__: object) -> bool:
+        log_callback(SimpleNamespace(message=said), None)
+        return False
+
+    monkeypatch.setattr("apprise.Apprise.notify", fail)
+    (receiver,) = make_receivers(Settings(notify=(url,)))
+
+    with pytest.raises(NotTaken) as caught:
+        await receiver.send(notice())
+
+    assert str(caught.value) == shown
 
 
 # Fire and forget.

@@ -6,6 +6,7 @@ None of them shows a password: neither in its name nor in the reason why it took
 
 import asyncio
 import logging
+import re
 import sys
 import warnings
 from collections import Counter
@@ -22,8 +23,17 @@ from .message import Message, word
 from .taken import PATIENCE, NotTaken
 
 
-# Characters of a password's or a token's name in an address that are too common to be hidden.
+# A part of an address that is shorter is not hidden: it would be found in any sentence.
 MIN_SECRET = 4
+
+# Schemes, without the "s" of those with TLS, whose host is one. That of others may be a token.
+WITH_HOST = frozenset(
+    {"amqp", "apprise", "emby", "form", "gotify", "hassio", "http", "irc", "jellyfin", "json"}
+    | {"kodi", "mailto", "mastodon", "mmost", "nctalk", "rocket", "signal", "synology", "xml"}
+)
+
+# Those whose host is one only where a path follows; it is a topic or a token otherwise.
+WITH_HOST_BEFORE_PATH = frozenset({"matrix", "ntfy"})
 
 
 class Receiver(Protocol):
@@ -122,11 +132,13 @@ class Address:
         """
         Return *text* without what may be a secret in the address.
         """
-        parts = urlsplit(self._url)
-        for secret in sorted(secrets_of(self._url), key=len, reverse=True):
-            if secret != parts.hostname:
-                text = text.replace(secret, "...")
-        return text
+        shown = visible_host(self._url).partition(":")[0]
+        # The longest first: it may begin as another one. Libraries write hosts in small letters.
+        secrets = sorted(map(re.escape, secrets_of(self._url)), key=len, reverse=True)
+        pattern = "|".join(secrets) or "(?!)"
+        return re.sub(
+            pattern, lambda m: m[0] if m[0] == shown else "...", text, flags=re.IGNORECASE
+        )
 
 
 def make_receivers(settings: Settings) -> list[Receiver]:
@@ -175,13 +187,25 @@ def mask(url: str) -> str:
     """
     Return as much of an address as anybody may see: the scheme, and the host if it is one.
     """
-    scheme = url.partition("://")[0]
+    host = visible_host(url)
+    return f"{url.partition('://')[0]}://{host}{'/' if host else ''}..."
+
+
+def visible_host(url: str) -> str:
+    """
+    Return host and port of an address; nothing where that may be a secret.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return f"{scheme}://..."
-    # A host without a dot may be a token.
+        return ""
+    kinds = {parts.scheme, parts.scheme.removesuffix("s")}
+    # In one of its modes even a topic or a token before a path is no host.
+    has_path = bool(parts.path.strip("/")) and "mode=" not in parts.query
+    if not (kinds & WITH_HOST or (kinds & WITH_HOST_BEFORE_PATH and has_path)):
+        return ""
+    # A name without a dot may be the user, whose password has a slash.
     if "." not in host and host != "localhost":
-        return f"{scheme}://..."
-    return f"{scheme}://{host}{f':{port}' if port else ''}/..."
+        return ""
+    return f"{host}:{port}" if port else host
