@@ -634,8 +634,14 @@ def test_merged_notices_are_bounded() -> None:
 # The heartbeat.
 
 
-async def test_heartbeat_is_asked_after_each_poll() -> None:
+def is_calm(notices: Notices) -> bool:
+    """Return whether no heartbeat is on its way."""
+    return notices.heartbeat is not None and not len(notices.heartbeat.background)
+
+
+async def test_heartbeat_is_asked_after_each_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """With /fail at its end for a failed one."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.GRACE", DEADLINE)
     hook = Hook()
     async with serve(hook) as address, Simulator(front_page(1)) as simulator:
         settings = Settings(
@@ -670,6 +676,42 @@ async def test_heartbeat_that_is_not_heard_is_said_once(monkeypatch: pytest.Monk
     ]
 
 
+@pytest.mark.parametrize("status", [None, 500])
+async def test_heartbeat_that_is_not_heard_delays_no_exit(
+    status: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one that hangs nor one that would be tried again."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.TIMEOUT", 2 * DEADLINE)
+    monkeypatch.setattr("hn_comments.notices.heartbeat.DELAYS", (2 * DEADLINE,))
+    monkeypatch.setattr("hn_comments.notices.notices.DRAIN", 2 * DEADLINE)
+    hook, ear = Hook(), Ear()
+    if status is None:
+        hook.answering.clear()
+    hook.status = status or 200
+    async with serve(hook) as address:
+        settings = Settings(heartbeat=f"http://{address}")
+        async with asyncio.timeout(DEADLINE), Notices(settings, Troubles(ear)) as notices:
+            notices.beat(succeeded=True)
+            await eventually(lambda: hook.tries if status is None else ear.events)
+
+        assert hook.tries == 1
+        reason = f"HTTP {status}" if status else "no answer before the end of the program"
+        assert ear.sentences() == [f"The heartbeat is not heard at http://{address}/...: {reason}"]
+
+
+async def test_last_poll_is_told_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends just before the program does."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.GRACE", DEADLINE)
+    hook = Hook()
+    async with serve(hook) as address:
+        settings = Settings(heartbeat=f"http://{address}/x")
+        notices = Notices(settings, Troubles(Ear()))
+        async with notices:
+            notices.beat(succeeded=False)
+
+    assert hook.asked == ["/x/fail"]
+
+
 async def test_password_of_a_heartbeat_is_sent_and_not_shown() -> None:
     """As any browser or curl would send it; urllib would look for a host of that name."""
     ear = Ear()
@@ -697,7 +739,7 @@ async def test_password_of_a_heartbeat_does_not_follow_a_redirect() -> None:
             url = f"http://me:sekrit@127.0.0.1:{server.port}/x"
             async with Notices(Settings(heartbeat=url), Troubles(ear := Ear())) as notices:
                 notices.beat(succeeded=True)
-                await eventually(lambda: other.heads and not len(notices.background))
+                await eventually(lambda: other.heads and is_calm(notices))
 
     assert b"Authorization: Basic" in server.heads[0]
     assert other.heads[0].startswith(b"GET /y ")
@@ -735,7 +777,7 @@ async def test_heartbeat_survives_any_answer(
         for number in (1, 2):
             notices.beat(succeeded=True)
             await eventually(lambda: len(ear.events) >= number)  # noqa: B023 - it is awaited
-            await eventually(lambda: not len(notices.background))
+            await eventually(lambda: is_calm(notices))
 
     assert server.connections == 2
     assert ear.sentences() == [

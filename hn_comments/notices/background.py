@@ -14,7 +14,7 @@ from typing import Any
 from ..tasks import stop_tasks
 
 
-# Tasks at a time: each receiver has one, and the heartbeat.
+# Tasks at a time: each receiver has one.
 MAX_TASKS = 100
 
 

@@ -7,6 +7,7 @@ that succeeded, with /fail at its end for one that failed.
 
 import asyncio
 import base64
+import contextlib
 from urllib.parse import unquote, urlsplit
 
 from .. import __version__
@@ -20,10 +21,15 @@ from .receivers import mask
 # Seconds for one request, and between tries; the next poll tries again anyway.
 TIMEOUT, DELAYS = 10.0, (1.0, 5.0)
 
+# Seconds for the request under way at the end of the program, which is gone within one.
+GRACE = 0.5
+
 
 class Heartbeat:
     """
     Tells the address *url* how polls end; *troubles* hears when it cannot be told.
+
+    Its *background* is its own, since that of notices has more time at the end.
 
     Raises:
         BadReceiver: if the address is none that can be asked for.
@@ -39,6 +45,7 @@ class Heartbeat:
         # How the last poll ended that was not told yet.
         self._latest: bool | None = None
         self._is_beating = False
+        self._closing = asyncio.Event()
 
     def beat(self, *, succeeded: bool) -> None:
         """
@@ -47,6 +54,13 @@ class Heartbeat:
         self._latest = succeeded
         if not self._is_beating:
             self._is_beating = self.background.start(self._beat_all(), name="heartbeat")
+
+    async def close(self) -> None:
+        """
+        Try nothing again, and end.
+        """
+        self._closing.set()
+        await self.background.drain(GRACE)
 
     async def _beat_all(self) -> None:
         try:
@@ -58,14 +72,25 @@ class Heartbeat:
 
     async def _beat(self, url: str) -> None:
         for delay in (*DELAYS, None):
-            problem = await ask_in_time(url)
+            try:
+                problem = await ask_in_time(url)
+            except asyncio.CancelledError:
+                # Only the end of the program cuts it short, and nobody would hear of it.
+                self._note("no answer before the end of the program")
+                raise
             if problem is None:
                 self.troubles.end("heartbeat", self.name)
                 return
-            self.troubles.note("heartbeat", problem, subject=self.name)
+            self._note(problem)
             if delay is None or self._latest is not None:
                 return
-            await asyncio.sleep(delay)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._closing.wait()
+                    return
+
+    def _note(self, reason: str) -> None:
+        self.troubles.note("heartbeat", reason, subject=self.name)
 
 
 def failing(url: str) -> str:
