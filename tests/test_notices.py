@@ -430,6 +430,25 @@ async def test_command_that_goes_wrong_says_why(
     assert said == (reason and reason.replace("0.2", f"{200 * MS:g}"))
 
 
+@pytest.mark.parametrize(
+    ("platform", "command", "name"),
+    [
+        ("win32", r"C:\tools\notify.exe now", r"C:\tools\notify.exe"),
+        ("win32", r'"C:\my tools\notify.exe" now', r"C:\my tools\notify.exe"),
+        ("win32", r"'C:\my tools\notify.exe' now", r"C:\my tools\notify.exe"),
+        ("linux", r"my\ tools/notify now", "my tools/notify"),
+        ("linux", "a#b now", "a#b"),
+    ],
+)
+def test_backslash_is_a_folder_on_windows(
+    platform: str, command: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere it takes the meaning of what follows, as in a shell."""
+    monkeypatch.setattr("sys.platform", platform)
+
+    assert Command(command).name == name
+
+
 @posix_only
 async def test_all_that_a_command_started_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

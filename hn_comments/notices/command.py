@@ -42,7 +42,7 @@ class Command:
 
     def __init__(self, command: str) -> None:
         try:
-            self._words = shlex.split(command)
+            self._words = split(command)
         except ValueError as exc:
             # The command is not shown: it may hold a token.
             raise BadReceiver(f"the command for notices has {str(exc).lower()}") from exc
@@ -76,6 +76,21 @@ class Command:
                 running.discard(process)
         if code:
             raise NotTaken(f"exit code {code}")
+
+
+def split(command: str) -> list[str]:
+    """
+    Return the words of a command line, as a shell would.
+
+    Raises:
+        ValueError: if a quotation or an escape does not end.
+    """
+    lexer = shlex.shlex(command, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    if sys.platform == "win32":
+        # It stands between folders there, also in quotes.
+        lexer.escape = ""
+    return [*lexer]
 
 
 async def feed(process: asyncio.subprocess.Process, data: bytes) -> None:
