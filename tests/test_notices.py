@@ -167,7 +167,9 @@ async def test_message_is_no_longer_than_its_service_takes() -> None:
     """It would be refused again and again: ntfy takes 7,800 characters."""
     hook = Hook()
     async with serve(hook) as address:
-        (receiver,) = make_receivers(Settings(notify=(f"ntfy://{address}/topic",)))
+        (receiver,) = make_receivers(
+            Settings(threshold=("70",), notify=(f"ntfy://{address}/topic",))
+        )
         await receiver.send(notice(*[replace(SAMPLE, story=number) for number in range(300)]))
 
     (told,) = hook.told
@@ -207,7 +209,7 @@ async def test_failing_receiver_delays_nobody_and_gets_all_when_it_is_well() -> 
     good, bad, ear = Hook(), Hook(), Ear()
     bad.status = 500
     async with serve(good) as first, serve(bad) as second:
-        settings = Settings(notify=(f"json://{first}", f"json://{second}"))
+        settings = Settings(threshold=("70",), notify=(f"json://{first}", f"json://{second}"))
         async with Notices(settings, Troubles(ear)) as notices:
             notices.tell(notice())
             await eventually(lambda: len(good.told) == 1 and bad.tries >= 2)
@@ -235,7 +237,9 @@ async def test_receivers_at_one_address_are_told_apart() -> None:
     both = Hook()
     both.handle = handle  # type: ignore[method-assign]
     async with serve(both) as address:
-        settings = Settings(notify=(f"json://{address}/bad", f"json://{address}/good"))
+        settings = Settings(
+            threshold=("70",), notify=(f"json://{address}/bad", f"json://{address}/good")
+        )
         async with Notices(settings, Troubles(ear)) as notices:
             notices.tell(notice())
             await eventually(lambda: good.told and bad.tries)
@@ -256,7 +260,9 @@ async def test_receiver_with_a_bug_is_one_that_fails(monkeypatch: pytest.MonkeyP
         told.append(notice)
 
     monkeypatch.setattr("hn_comments.notices.command.Command.send", send)
-    async with Notices(Settings(notify_command="tell"), Troubles(ear)) as notices:
+    async with Notices(
+        Settings(threshold=("70",), notify_command="tell"), Troubles(ear)
+    ) as notices:
         notices.tell(notice())
         await eventually(lambda: told)
 
@@ -333,7 +339,7 @@ async def test_failure_at_the_end_promises_nothing() -> None:
     hook, before, at_the_end = Hook(), Ear(), Ear()
     hook.status = 500
     async with serve(hook) as address:
-        settings = Settings(notify=(f"json://{address}",))
+        settings = Settings(threshold=("70",), notify=(f"json://{address}",))
         async with Notices(settings, Troubles(before)) as notices:
             notices.tell(notice())
             await eventually(lambda: len(before.events) > 1)
@@ -364,7 +370,7 @@ async def test_mail_is_sent() -> None:
     try:
         query = "smtp=127.0.0.1&mode=insecure&from=me@example.com&to=you@example.com"
         url = f"mailto://example.com:{port}?{query}"
-        (receiver,) = make_receivers(Settings(notify=(url,)))
+        (receiver,) = make_receivers(Settings(threshold=("70",), notify=(url,)))
         await receiver.send(notice())
     finally:
         controller.stop()
@@ -388,7 +394,9 @@ async def test_command_gets_the_facts_in_two_ways(tmp_path: Path) -> None:
     )
     script.chmod(0o755)
 
-    (receiver,) = make_receivers(Settings(notify_command=f"'{script}' '$HOME; ls'"))
+    (receiver,) = make_receivers(
+        Settings(threshold=("70",), notify_command=f"'{script}' '$HOME; ls'")
+    )
     await receiver.send(notice())
 
     facts, line = out.read_text(encoding="utf-8").splitlines()
@@ -418,7 +426,7 @@ async def test_command_that_goes_wrong_says_why(
     monkeypatch.setattr("hn_comments.notices.command.PATIENCE", patience)
     monkeypatch.setattr("hn_comments.notices.command.GRACE", 200 * MS)
     many = notice(*[replace(SAMPLE, story=number) for number in range(3000)])
-    (receiver,) = make_receivers(Settings(notify_command=command))
+    (receiver,) = make_receivers(Settings(threshold=("70",), notify_command=command))
 
     try:
         await receiver.send(many)
@@ -457,7 +465,7 @@ async def test_all_that_a_command_started_is_ended(
     monkeypatch.setattr("hn_comments.notices.command.PATIENCE", 300 * MS)
     pid = tmp_path / "pid"
     command = f"sh -c 'sleep 1000 & echo $! > {pid}; wait'"
-    (receiver,) = make_receivers(Settings(notify_command=command))
+    (receiver,) = make_receivers(Settings(threshold=("70",), notify_command=command))
 
     with pytest.raises(NotTaken):
         await receiver.send(notice())
@@ -528,7 +536,7 @@ def is_gone(pid: int) -> bool:
 def test_secrets_of_an_address_are_masked(url: str, shown: str) -> None:
     """A user, a password, a path; and a host that may be a token."""
     assert mask(url) == shown
-    settings = Settings(notify=(url,), heartbeat="https://hc.example/uuid-42")
+    settings = Settings(threshold=("70",), notify=(url,), heartbeat="https://hc.example/uuid-42")
     assert "sekrit" not in repr(settings)
     assert "uuid-42" not in repr(settings)
 
@@ -544,7 +552,9 @@ def test_wrong_address_is_not_shown() -> None:
 def test_wrong_command_is_not_shown() -> None:
     """There may be a token in it."""
     with pytest.raises(BadReceiver, match=r"has no closing quotation$") as caught:
-        make_receivers(Settings(notify_command="curl 'https://hook.example/sekrit"))
+        make_receivers(
+            Settings(threshold=("70",), notify_command="curl 'https://hook.example/sekrit")
+        )
 
     assert "sekrit" not in str(caught.value)
 
@@ -558,7 +568,7 @@ async def test_command_does_not_get_addresses_of_others(
     monkeypatch.setenv("HN_ELSE", "something else")
     out = tmp_path / "out"
 
-    (receiver,) = make_receivers(Settings(notify_command=f"sh -c 'env > {out}'"))
+    (receiver,) = make_receivers(Settings(threshold=("70",), notify_command=f"sh -c 'env > {out}'"))
     await receiver.send(notice())
 
     environment = out.read_text(encoding="utf-8")
@@ -571,7 +581,9 @@ async def test_reason_of_a_failure_shows_no_secret() -> None:
     hook = Hook()
     hook.status = 500
     async with serve(hook) as address:
-        (receiver,) = make_receivers(Settings(notify=(f"json://me:sekrit@{address}/token-42",)))
+        (receiver,) = make_receivers(
+            Settings(threshold=("70",), notify=(f"json://me:sekrit@{address}/token-42",))
+        )
         with pytest.raises(NotTaken) as caught:
             await receiver.send(notice())
 
@@ -598,7 +610,7 @@ async def test_host_in_a_reason_is_hidden_unless_it_is_one(
         return False
 
     monkeypatch.setattr("apprise.Apprise.notify", fail)
-    (receiver,) = make_receivers(Settings(notify=(url,)))
+    (receiver,) = make_receivers(Settings(threshold=("70",), notify=(url,)))
 
     with pytest.raises(NotTaken) as caught:
         await receiver.send(notice())

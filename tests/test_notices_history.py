@@ -68,12 +68,11 @@ async def run(
     control: Control | None = None,
     **settings: Any,
 ) -> list[PollReport]:
-    """Run the program for one poll."""
+    """Run the program for one poll, with a friend if there is something to tell."""
+    friends = ("json://friend",) if settings.keys() & {"threshold", "comments"} else ()
     async with Simulator(world) as simulator:
         simulator.world = world
-        chosen = Settings(
-            api_url=simulator.url, polls=1, history=path, notify=("json://friend",), **settings
-        )
+        chosen = Settings(api_url=simulator.url, polls=1, history=path, notify=friends, **settings)
         # The file knows its address, and each simulator has another port.
         with closing(sqlite3.connect(path)) as connection:
             try:
@@ -156,9 +155,9 @@ async def test_what_grew_fast_before_a_new_threshold_is_never_told(
 async def test_comments_for_the_live_table_are_no_notice(path: str, friend: Friend) -> None:
     """Only those that were asked for are."""
     world = front_page(3)
-    await run(world, path, live=True)
+    await run(world, path, live=True, threshold=("1000",))
     world.add_reply(world.top[0])
-    (report,) = await run(world, path, live=True)
+    (report,) = await run(world, path, live=True, threshold=("1000",))
 
     assert len(report.comments) == 1
     assert friend.comments == []
