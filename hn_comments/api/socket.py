@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn, Self
 
-import async_timeout
+from async_timeout import timeout
 from yarl import URL
 
 from ..errors import ConnectionFailed, quote
@@ -157,7 +157,7 @@ class SocketSource:
         line: Line | None = None
         beside: list[asyncio.Task[None]] = []
         try:
-            async with async_timeout.timeout(PATIENCE):
+            async with timeout(PATIENCE):
                 line = await dial(self._session.http, url, self._hear)
                 await line.wait_for_hello()
             self._line = line

@@ -10,6 +10,8 @@ import shlex
 import signal
 import sys
 
+from async_timeout import timeout
+
 from ..errors import BadReceiver
 from ..models import Notice
 from .message import facts, word
@@ -64,7 +66,7 @@ class Command:
             raise NotTaken(f"cannot be run: {exc.strerror}") from exc
         running.add(process)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with timeout(PATIENCE):
                 await feed(process, json.dumps(facts(notice)).encode())
                 code = await process.wait()
         except TimeoutError as exc:
@@ -114,7 +116,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
     for name in ("SIGTERM", "SIGKILL"):
         send_signal(process, name)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
+            async with timeout(GRACE):
                 await process.wait()
                 return
 

@@ -10,6 +10,8 @@ import base64
 import contextlib
 from urllib.parse import unquote, urlsplit
 
+from async_timeout import timeout
+
 from .. import __version__
 from ..errors import BadReceiver
 from ..events import Troubles
@@ -85,7 +87,7 @@ class Heartbeat:
             if delay is None or self._latest is not None:
                 return
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay):
+                async with timeout(delay):
                     await self._closing.wait()
                     return
 
@@ -116,7 +118,7 @@ async def ask_in_time(url: str) -> str | None:
     """
     try:
         # A server that sends a byte now and then would never use up the time of `ask`.
-        async with asyncio.timeout(TIMEOUT):
+        async with timeout(TIMEOUT):
             return await in_thread(lambda: ask(url), name="heartbeat")
     except TimeoutError:
         return f"no answer within {TIMEOUT:g} seconds"

@@ -10,6 +10,8 @@ import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 
+from async_timeout import timeout
+
 from ..events import NoticeTaken, Troubles
 from ..models import Notice
 from .background import Background
@@ -139,7 +141,7 @@ class Outbox:
         if self.closing.is_set():
             return False
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with timeout(seconds):
                 await self.closing.wait()
         return True
 

@@ -4,7 +4,6 @@ Who is told: addresses of services that Apprise knows, or a command.
 None of them shows a password: neither in its name nor in the reason why it took no message.
 """
 
-import asyncio
 import logging
 import re
 import sys
@@ -13,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from async_timeout import timeout
 
 from ..errors import BadReceiver
 from ..models import Notice
@@ -108,7 +109,7 @@ class Address:
     async def send(self, notice: Notice) -> None:
         message = word(notice, room=self._room)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with timeout(PATIENCE):
                 problem = await in_thread(lambda: self._send(message), name=f"to {self.name}")
         except TimeoutError as exc:
             raise NotTaken(f"no answer within {PATIENCE:g} seconds") from exc
