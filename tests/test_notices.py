@@ -25,7 +25,7 @@ from hn_comments.command.trial import SAMPLE, send_to_all
 from hn_comments.events import Troubles
 from hn_comments.memory import Crossings
 from hn_comments.notices import Notices, NotTaken, make_receivers
-from hn_comments.notices.background import MAX_TASKS, Background
+from hn_comments.notices.background import MAX_AT_ONCE, Background
 from hn_comments.notices.command import Command
 from hn_comments.notices.message import word
 from hn_comments.notices.notifier import merge
@@ -423,8 +423,8 @@ async def test_command_that_goes_wrong_says_why(
 ) -> None:
     """It fails, is killed, reads nothing, prints much, is not there, or does not end."""
     patience = 200 * MS if reason and "did not end" in reason else DEADLINE
-    monkeypatch.setattr("hn_comments.notices.command.PATIENCE", patience)
-    monkeypatch.setattr("hn_comments.notices.command.GRACE", 200 * MS)
+    monkeypatch.setattr("hn_comments.notices.command.SECONDS_TO_TAKE", patience)
+    monkeypatch.setattr("hn_comments.notices.command.SECONDS_TO_END", 200 * MS)
     many = notice(*[replace(SAMPLE, story=number) for number in range(3000)])
     (receiver,) = make_receivers(Settings(threshold=("70",), notify_command=command))
 
@@ -462,7 +462,7 @@ async def test_all_that_a_command_started_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also what it left in the background."""
-    monkeypatch.setattr("hn_comments.notices.command.PATIENCE", 300 * MS)
+    monkeypatch.setattr("hn_comments.notices.command.SECONDS_TO_TAKE", 300 * MS)
     pid = tmp_path / "pid"
     command = f"sh -c 'sleep 1000 & echo $! > {pid}; wait'"
     (receiver,) = make_receivers(Settings(threshold=("70",), notify_command=command))
@@ -646,12 +646,12 @@ async def test_background_is_bounded_and_drained() -> None:
         finally:
             ended.append(1)
 
-    started = [background.start(last(), name=f"{number}") for number in range(MAX_TASKS + 5)]
+    started = [background.start(last(), name=f"{number}") for number in range(MAX_AT_ONCE + 5)]
     await asyncio.sleep(0)
     await background.drain(10 * MS)
 
-    assert started == [True] * MAX_TASKS + [False] * 5
-    assert len(ended) == MAX_TASKS
+    assert started == [True] * MAX_AT_ONCE + [False] * 5
+    assert len(ended) == MAX_AT_ONCE
     assert len(background) == 0
 
 
@@ -672,7 +672,7 @@ def is_calm(notices: Notices) -> bool:
 
 async def test_heartbeat_is_asked_after_each_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """With /fail at its end for a failed one."""
-    monkeypatch.setattr("hn_comments.notices.heartbeat.GRACE", DEADLINE)
+    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", DEADLINE)
     hook = Hook()
     async with serve(hook) as address, Simulator(front_page(1)) as simulator:
         settings = Settings(
@@ -732,7 +732,7 @@ async def test_heartbeat_that_is_not_heard_delays_no_exit(
 
 async def test_last_poll_is_told_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends just before the program does."""
-    monkeypatch.setattr("hn_comments.notices.heartbeat.GRACE", DEADLINE)
+    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", DEADLINE)
     hook = Hook()
     async with serve(hook) as address:
         settings = Settings(heartbeat=f"http://{address}/x")

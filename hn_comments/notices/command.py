@@ -14,12 +14,11 @@ from async_timeout import timeout
 
 from ..errors import BadReceiver
 from ..models import Notice
-from .message import facts, word
-from .taken import PATIENCE, NotTaken
+from .message import SECONDS_TO_TAKE, NotTaken, collect_facts, word
 
 
 # Seconds that a program has to end after SIGTERM.
-GRACE = 2.0
+SECONDS_TO_END = 2.0
 
 # Characters of one variable at most: an environment has room for some 100 kB in all.
 MAX_VARIABLE = 30_000
@@ -66,11 +65,11 @@ class Command:
             raise NotTaken(f"cannot be run: {exc.strerror}") from exc
         running.add(process)
         try:
-            async with timeout(PATIENCE):
-                await feed(process, json.dumps(facts(notice)).encode())
+            async with timeout(SECONDS_TO_TAKE):
+                await feed(process, json.dumps(collect_facts(notice)).encode())
                 code = await process.wait()
         except TimeoutError as exc:
-            raise NotTaken(f"did not end within {PATIENCE:g} seconds") from exc
+            raise NotTaken(f"did not end within {SECONDS_TO_TAKE:g} seconds") from exc
         finally:
             try:
                 await end(process)
@@ -116,7 +115,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
     for name in ("SIGTERM", "SIGKILL"):
         send_signal(process, name)
         with contextlib.suppress(TimeoutError):
-            async with timeout(GRACE):
+            async with timeout(SECONDS_TO_END):
                 await process.wait()
                 return
 

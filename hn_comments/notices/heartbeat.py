@@ -24,7 +24,7 @@ from .receivers import mask
 TIMEOUT, DELAYS = 10.0, (1.0, 5.0)
 
 # Seconds for the request under way at the end of the program, which is gone within one.
-GRACE = 0.5
+LAST_SECONDS = 0.5
 
 
 class Heartbeat:
@@ -62,7 +62,7 @@ class Heartbeat:
         Try nothing again, and end.
         """
         self._closing.set()
-        await self.background.drain(GRACE)
+        await self.background.drain(LAST_SECONDS)
 
     async def _beat_all(self) -> None:
         try:

@@ -15,8 +15,8 @@ from async_timeout import timeout
 from ..events import NoticeTaken, Troubles
 from ..models import Notice
 from .background import Background
+from .message import NotTaken
 from .receivers import Receiver, send
-from .taken import NotTaken
 
 
 # Seconds before a receiver is tried again: at first, and at most.

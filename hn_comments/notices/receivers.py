@@ -20,8 +20,7 @@ from ..models import Notice
 from ..settings import Settings
 from ..tasks import in_thread
 from .command import Command
-from .message import Message, word
-from .taken import PATIENCE, NotTaken
+from .message import SECONDS_TO_TAKE, Message, NotTaken, word
 
 
 # A part of an address that is shorter is not hidden: it would be found in any sentence.
@@ -46,7 +45,7 @@ class Receiver(Protocol):
 
     async def send(self, notice: Notice) -> None:
         """
-        Send a notice, within `PATIENCE`.
+        Send a notice, within `SECONDS_TO_TAKE`.
 
         Raises:
             NotTaken: if it was not taken.
@@ -109,10 +108,10 @@ class Address:
     async def send(self, notice: Notice) -> None:
         message = word(notice, room=self._room)
         try:
-            async with timeout(PATIENCE):
+            async with timeout(SECONDS_TO_TAKE):
                 problem = await in_thread(lambda: self._send(message), name=f"to {self.name}")
         except TimeoutError as exc:
-            raise NotTaken(f"no answer within {PATIENCE:g} seconds") from exc
+            raise NotTaken(f"no answer within {SECONDS_TO_TAKE:g} seconds") from exc
         if problem is not None:
             raise NotTaken(problem)
 
