@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import async_timeout
+from async_timeout import timeout_at
 
 from .errors import HNCommentsError, TooManyErrors, quote
 from .events import PollBegan, Troubles
@@ -279,7 +279,7 @@ class Poller:
         Return True when the loop's clock shows *deadline*, or False at the alarm before.
         """
         try:
-            async with async_timeout.timeout_at(deadline):
+            async with timeout_at(deadline):
                 await self._alarm.wait()
         except TimeoutError:
             return True

@@ -311,8 +311,16 @@ CONTRADICTIONS = (
     ("live", "format csv"),
 )
 
-# Settings that mean nothing without another one.
-NEEDED = (("last", "comments"), ("keep", "history"))
+# What makes something to tell.
+OCCASIONS = frozenset({"threshold", "comments", "notify_test"})
+
+# Settings that mean nothing without one of some others, and how to say it.
+NEEDED = (
+    ("last", {"comments"}, "needs `comments`"),
+    ("keep", {"history"}, "needs `history`"),
+    ("notify", OCCASIONS, "has no effect without `threshold` or `comments`"),
+    ("notify_command", OCCASIONS, "has no effect without `threshold` or `comments`"),
+)
 
 # What only a poll before this one, in this run or in the history, gives a meaning.
 NEED_A_PAST = ("refresh", "follow", "changes_only", "min_new", "comments")
@@ -332,9 +340,9 @@ def check_together(given: Mapping[str, object]) -> None:
         if name in given and other in present:
             named, _, value = other.partition(" ")
             raise BadSetting(name, f"is not allowed with `{named}` {value}".rstrip())
-    for name, other in NEEDED:
-        if name in given and other not in given:
-            raise BadSetting(name, f"needs `{other}`")
+    for name, others, problem in NEEDED:
+        if name in given and not given.keys() & others:
+            raise BadSetting(name, problem)
     if given.get("polls") == 1 and "serve" in given:
         raise BadSetting("serve", "has no effect in a single poll")
     if given.get("polls") == 1 and not given.keys() & {"history", "last"}:

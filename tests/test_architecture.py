@@ -134,6 +134,14 @@ def test_modules_of_a_wing_import_each_other_in_one_direction(wing: str) -> None
             del below[module]
 
 
+def test_timeouts_are_all_of_one_kind() -> None:
+    """Those of async_timeout, by their plain names."""
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "asyncio.timeout" not in text, path
+        assert "import async_timeout" not in text, path
+
+
 async def test_help_and_version_import_nothing_slow() -> None:
     """Neither a shell's completion nor a reader of --help waits for aiohttp."""
     for option in ("--help", "--version"):

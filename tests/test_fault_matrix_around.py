@@ -68,7 +68,7 @@ CELLS = [*make_cells()]
 def _quick(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     """Make everybody less patient."""
     for module in (command, receivers):
-        monkeypatch.setattr(module, "PATIENCE", 200 * MS)
+        monkeypatch.setattr(module, "SECONDS_TO_TAKE", 200 * MS)
     monkeypatch.setattr(heartbeat, "TIMEOUT", 200 * MS)
     monkeypatch.setattr(heartbeat, "DELAYS", (20 * MS,))
     monkeypatch.setattr(notices, "DRAIN", 100 * MS)

@@ -70,12 +70,11 @@ async def run(
     control: Control | None = None,
     **settings: Any,
 ) -> list[PollReport]:
-    """Run the program for one poll."""
+    """Run the program for one poll, with a friend if there is something to tell."""
+    friends = ("json://friend",) if settings.keys() & {"threshold", "comments"} else ()
     async with Simulator(world) as simulator:
         simulator.world = world
-        chosen = Settings(
-            api_url=simulator.url, polls=1, history=path, notify=("json://friend",), **settings
-        )
+        chosen = Settings(api_url=simulator.url, polls=1, history=path, notify=friends, **settings)
         forget_address(path)
         reports = watch(chosen, control=control, on_event=ear or Ear())
         return [report async for report in reports]
@@ -186,9 +185,9 @@ async def test_thresholds_are_known_to_a_file_that_comes_later(
 async def test_comments_for_the_live_table_are_no_notice(path: str, friend: Friend) -> None:
     """Only those that were asked for are."""
     world = front_page(3)
-    await run(world, path, live=True)
+    await run(world, path, live=True, threshold=("1000",))
     world.add_reply(world.top[0])
-    (report,) = await run(world, path, live=True)
+    (report,) = await run(world, path, live=True, threshold=("1000",))
 
     assert len(report.comments) == 1
     assert friend.comments == []

@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn, Self
 
-import async_timeout
+from async_timeout import timeout
 from yarl import URL
 
 from ..errors import ConnectionFailed, quote
 from ..events import Troubles
 from ..models import SourceName
-from ..tasks import gather_or_stop, stop_tasks
+from ..tasks import MIN_SHARE, gather_or_stop, stop_tasks
 from .addresses import parse
 from .deadlines import Deadlines
 from .line import Line, Lost, dial
@@ -32,9 +32,6 @@ HELLO_TIMEOUT = 5.0
 
 # Seconds before a lost socket is tried again: at first, and at most; they double in between.
 FIRST_WAIT, MAX_WAIT = 1.0, 60.0
-
-# Each wait is at least this share of its length, so that not all clients come back together.
-MIN_SHARE = 0.5
 
 # Seconds that a socket must last before the waits begin anew.
 STEADY = 300.0
@@ -157,7 +154,7 @@ class SocketSource:
         line: Line | None = None
         beside: list[asyncio.Task[None]] = []
         try:
-            async with async_timeout.timeout(HELLO_TIMEOUT):
+            async with timeout(HELLO_TIMEOUT):
                 line = await dial(self._session, url, self._hear)
                 await line.wait_for_hello()
             self._line = line

@@ -18,6 +18,7 @@ from ..durations import describe_duration
 from ..kinds import FLAG, POSTS, Kind, hide, show
 from ..settings import (
     MAX_LIMIT,
+    OCCASIONS,
     OPTIONS,
     STORY_LISTS,
     BadSetting,
@@ -198,7 +199,9 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
         print_completion(parser, shell)
         parser.exit()
     source = take_api_url(given)
-    if addresses := os.environ.get(NOTIFY_VARIABLE, "").split():
+    addresses = os.environ.get(NOTIFY_VARIABLE, "").split()
+    # It may be there for other runs, too, which have nothing to tell.
+    if addresses and given.keys() & OCCASIONS:
         given["notify"] = (*given.get("notify", ()), *addresses)
     try:
         # An option that repeats a default contradicts others, too; `Settings` cannot see it.

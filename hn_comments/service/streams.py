@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
+from async_timeout import timeout
 
 from ..settings import MAX_STREAMS
 from .latest import Latest
@@ -97,7 +98,7 @@ class Streams:
         self.latest.wake()
         if self._open:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GRACE):
+                async with timeout(GRACE):
                     await self._ended.wait()
         for transport in self._open:
             # Not close(), which waits until all is sent.
@@ -106,7 +107,7 @@ class Streams:
 
 async def send(response: EventSourceResponse, text: str) -> None:
     # Not response.send(), which looks for line ends in each document for each stream.
-    async with asyncio.timeout(PATIENCE):
+    async with timeout(PATIENCE):
         await response.write(text.encode())
 
 
