@@ -59,7 +59,7 @@ WINGS = {
     "pace": ("api/pace*.py", "pacer"),
     "poll": (
         "comments.py engine.py news.py poller.py posts.py stories.py tasks.py",
-        "cancellation comments engine news poller posts stories tasks world",
+        "cancellation comments engine news poller posts quiet stories tasks world",
     ),
     "service": (
         "service/*.py",

@@ -11,7 +11,8 @@ from hn_comments.engine import Control
 from hn_comments.events import PollBegan
 from hn_comments.simulator import Simulator
 
-from .support import MS, Ear, eventually, front_page, others_write
+from . import wire
+from .support import MS, Ear, eventually, front_page, others_write, query
 
 
 async def test_there_is_a_report_for_each_poll() -> None:
@@ -154,6 +155,24 @@ async def test_news_that_the_reader_missed_are_told_by_the_next_run(
         reports = [report async for report in watch(settings)]
 
     assert [comment.item.id for comment in reports[0].comments] == [new] * (1 - told)
+    # Nor is anything kept for receivers, where there are none.
+    assert query(str(settings.history), "SELECT count(*) FROM untold") == [(0,)]
+
+
+async def test_heartbeat_tells_how_polls_end() -> None:
+    """Those that failed, too."""
+    async with (
+        wire.serve(wire.say(wire.http(b"OK"))) as server,
+        Simulator(front_page(1)) as simulator,
+    ):
+        settings = Settings(
+            api_url=simulator.url, polls=2, period=300 * MS, retries=0,
+            heartbeat=f"http://127.0.0.1:{server.port}/x",
+        )  # fmt: skip
+        async for _ in watch(settings):
+            simulator.fail("topstories", "500")
+
+    assert [head.split()[1] for head in server.heads] == [b"/x", b"/x/fail"]
 
 
 async def test_demo_needs_no_network() -> None:

@@ -5,11 +5,10 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hn_comments import HistoryError, PollReport, Settings, URLFetcher
+from hn_comments import HistoryError, PollFailed, PollReport, Settings, URLFetcher
 from hn_comments.history.database import is_busy
 from hn_comments.history.history import History
 from hn_comments.history.saving import Stored, merge
@@ -18,7 +17,7 @@ from hn_comments.memory import Discussion, Memory
 from hn_comments.models import State
 from hn_comments.stories import Poll
 
-from .support import MS, Clock, client, front_page
+from .support import MS, Clock, client, front_page, query
 
 
 class Machine(Clock):
@@ -39,11 +38,6 @@ DAY = 1_700_000_000.0
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "h.db")
-
-
-def query(path: str, sql: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(sql).fetchall()
 
 
 async def poll(fetcher: URLFetcher, path: str, memory: Memory) -> PollReport:
@@ -221,3 +215,32 @@ async def test_threshold_that_cannot_be_noted_is_told(
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(HistoryError, match="locked"):
             await History(path, thresholds=["10"]).__aenter__()
+
+
+async def test_busy_file_delays_no_start_without_thresholds(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to be noted yet."""
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 20 * MS)
+    Store(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with History(path) as history:
+            memory = Memory()
+            await history.recall(memory, [1])
+
+    assert memory.discussions == {}
+
+
+async def test_no_story_leaves_the_list_in_an_outage(path: str) -> None:
+    """Nobody knows what is on it then."""
+    world = front_page(3, 4)
+    async with client(world, retries=0) as (simulator, fetcher):
+        await poll(fetcher, path, Memory())
+        simulator.fail("topstories", "500")
+        with pytest.raises(PollFailed):
+            await poll(fetcher, path, Memory())
+
+    assert query(path, "SELECT status FROM polls ORDER BY poll_id") == [("exact",), ("failed",)]
+    ranks = query(path, "SELECT story_id, rank FROM latest_counts ORDER BY rank")
+    assert ranks == [*zip(world.top, (1, 2), strict=True)]

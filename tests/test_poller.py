@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hn_comments import PollFailed, Settings, TooManyErrors
-from hn_comments.events import Troubles
+from hn_comments.events import PollBegan, Troubles
 from hn_comments.models import PollError
 from hn_comments.poller import MAX_ERRORS_KEPT, Poller
 
@@ -53,12 +53,14 @@ async def run(poller: Poller) -> None:
 
 @in_virtual_time
 async def test_so_many_polls_and_no_more() -> None:
-    """With --polls 3 the program ends when the third poll does."""
-    poll = FakePoll(seconds=10 * MS)
+    """With --polls 3 the program ends when the third poll does; nobody waits for a fourth."""
+    poll, ear = FakePoll(seconds=10 * MS), Ear()
 
-    await run(poller(poll, polls=3))
+    await run(Poller(poll, Settings(period=20 * MS, polls=3), Troubles(ear)))
 
     assert (len(poll.starts), poll.running, poll.cancelled) == (3, 0, [])
+    waits = [event.wait for event in ear.events if isinstance(event, PollBegan)]
+    assert waits == [20 * MS, 20 * MS, None]
 
 
 @in_virtual_time

@@ -18,21 +18,48 @@ def item(world: World, item_id: int) -> dict[str, Any]:
     return found
 
 
-async def test_post_that_fails_again_is_left_alone_for_a_minute() -> None:
+@pytest.mark.parametrize(
+    ("is_post", "status", "rest"), [(True, "failed", 3), (False, "partial", 1)]
+)
+async def test_what_fails_again_is_left_alone_for_a_minute(
+    *, is_post: bool, status: str, rest: int
+) -> None:
     """The next poll asks at once; then nobody does, and the reason stays."""
     world, clock, reports = front_page(3), Clock(), list[PollReport]()
     # So that only the walk reads the post.
     others_write(world)
     memory = Memory(clock)
+    failing = world.top[0] if is_post else min(world.walk(world.top[0]))
     async with client(world, retries=0) as (simulator, fetcher):
-        simulator.fail(f"item/{world.top[0]}", "500", times=2)
+        simulator.fail(f"item/{failing}", "500", times=2)
         for seconds in (0, 5, 5, 61):
             clock.now += seconds
             reports.append(await poll_once(URLFetcher(fetcher.source), memory=memory))
 
-    assert [report.stories[0].status for report in reports] == [*["failed"] * 3, "exact"]
+    assert [report.stories[0].status for report in reports] == [*[status] * 3, "exact"]
     assert "HTTP 500" in str(reports[2].stories[0].error)
-    assert [report.fetches for report in reports[1:]] == [3 + 1, 3, 3 + 4]
+    assert [report.fetches for report in reports[1:]] == [3 + 1, 3, 3 + 1 + rest]
+
+
+async def test_known_replies_count_while_a_comment_cannot_be_read() -> None:
+    """The count is a lower bound, but none that forgets."""
+    world, clock = front_page(0), Clock()
+    comment = world.add_comment(world.top[0])
+    for _ in range(3):
+        world.add_comment(comment)
+    others_write(world)
+    memory = Memory(clock)
+    async with client(world, retries=0) as (simulator, fetcher):
+        await poll_once(fetcher, memory=memory)
+        world.touch(comment)
+        simulator.fail(f"item/{comment}", "500", times=1)
+        clock.now += 100
+        report = await poll_once(URLFetcher(fetcher.session), memory=memory)
+
+    (story,) = report.stories
+    assert story.status == "partial"
+    assert story.count is not None
+    assert (story.count.comments, story.count.unread) == (4, 1)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hn_comments import Count, PollFailed, PollReport, Settings, URLFetcher
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import list_stories
-from hn_comments.stories import Poll, measure_progress
+from hn_comments.stories import Poll, measure_progress, watched_paths
 
 from .support import (
     DEADLINE,
@@ -457,6 +457,29 @@ async def test_progress_takes_posts_that_are_not_read_for_like_the_others() -> N
     assert progress is not None
     assert (progress.comments, progress.expected) == (30, 60)
     assert len(progress.stories) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "paths"),
+    [
+        ({}, ["maxitem.json", "updates.json", "topstories.json", "item/{}.json"]),
+        ({"posts": True}, ["maxitem.json", "updates.json", "item/{}.json"]),
+        ({"full_walk": True}, None),
+    ],
+)
+async def test_what_may_change_after_a_poll(
+    settings: dict[str, Any], paths: list[str] | None
+) -> None:
+    """Whoever is told of changes watches that; a poll that remembers nothing has no use for it."""
+    world = front_page(1)
+    if "posts" in settings:
+        settings = {"posts": (world.top[0],)}
+    async with client(world) as (_, fetcher):
+        poll = Poll(fetcher, Settings(**settings), memory=Memory(), number=1)
+        assert watched_paths(poll) is None
+        await poll.run(lambda _: None)
+
+    assert watched_paths(poll) == (paths and [path.format(world.top[0]) for path in paths])
 
 
 async def test_tasks_have_names() -> None:
