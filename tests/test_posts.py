@@ -54,7 +54,7 @@ async def test_known_replies_count_while_a_comment_cannot_be_read() -> None:
         world.touch(comment)
         simulator.fail(f"item/{comment}", "500", times=1)
         clock.now += 100
-        report = await poll_once(URLFetcher(fetcher.session), memory=memory)
+        report = await poll_once(URLFetcher(fetcher.source), memory=memory)
 
     (story,) = report.stories
     assert story.status == "partial"
