@@ -450,7 +450,7 @@ async def test_command_gets_the_first_of_new_comments(tmp_path: Path) -> None:
     """Where no post has reached a threshold."""
     out = tmp_path / "out"
     command = f"""sh -c 'echo "$HN_STORY|$HN_THRESHOLD|$HN_LINK" > {out}'"""
-    (receiver,) = make_receivers(Settings(notify_command=command))
+    (receiver,) = make_receivers(Settings(comments=True, notify_command=command))
 
     await receiver.send(replace(notice(comments=(comment(7, "x"), comment(8, "y"))), crossings=()))
 
@@ -600,7 +600,7 @@ def test_apprise_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "apprise", None)
 
     with pytest.raises(BadReceiver, match=r"--notify needs Apprise: .* install apprise"):
-        make_receivers(Settings(notify=("json://localhost",)))
+        make_receivers(Settings(comments=True, notify=("json://localhost",)))
 
 
 def test_wrong_address_is_not_shown() -> None:
@@ -657,7 +657,7 @@ async def test_reason_of_a_failure_shows_no_secret() -> None:
 async def test_reason_of_a_failure_says_which_host() -> None:
     """What else of the address is in it is hidden, but for what is too short to be a secret."""
     url = "json://on:JSON@localhost:9/token-42"
-    (receiver,) = make_receivers(Settings(notify=(url,)))
+    (receiver,) = make_receivers(Settings(comments=True, notify=(url,)))
 
     with pytest.raises(NotTaken, match=r"Connection .* sending \.\.\. notification to localhost"):
         await receiver.send(notice())
