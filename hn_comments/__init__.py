@@ -69,7 +69,7 @@ HNCommentsError             the base of all errors
 import sys
 
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> object:

@@ -9,8 +9,7 @@ not. It imports this module only when there is something to run: aiohttp is slow
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from .api import Source, URLFetcher, open_source
 from .errors import PollFailed
@@ -101,6 +100,52 @@ class Control:
             self._poller.stop()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Polls:
+    """
+    What all polls have in common, those that are *running*, and *reports* that wait to be taken.
+    """
+
+    source: Source
+    settings: Settings
+    memory: Memory
+    history: "History | None"
+    notices: Notices
+    running: list[Poll] = dataclasses.field(default_factory=list)
+    # Needs no bound: a poll ends only when its report is taken, and `max_running` run at once.
+    reports: asyncio.Queue[PollReport | None] = dataclasses.field(default_factory=asyncio.Queue)
+
+    async def run(self, number: int, skipped: int) -> None:
+        """
+        Make a poll, and return when its report is taken.
+        """
+        poll = Poll(
+            URLFetcher(self.source, max_fetches=self.settings.max_fetches),
+            self.settings,
+            memory=self.memory,
+            number=number,
+            skipped=skipped,
+            history=self.history,
+            notify=self.notices.tell,
+        )
+        self.running.append(poll)
+        try:
+            await poll.run(self.reports.put_nowait)
+            self.notices.beat(succeeded=True)
+        except Exception as exc:
+            self.notices.beat(succeeded=False)
+            if isinstance(exc, PollFailed):
+                await self.reports.join()
+            raise
+        finally:
+            self.running.remove(poll)
+        if (paths := watched_paths(poll)) is not None:
+            self.source.watch(paths)
+        await self.reports.join()
+        if self.history is not None:
+            await self.history.note_told()
+
+
 async def watch(
     settings: Settings | None = None,
     *,
@@ -120,8 +165,6 @@ async def watch(
         HistoryError: if the history file cannot be used.
     """
     control = control or Control()
-    # Needs no bound: a poll ends only when its report is taken, and `max_running` run at once.
-    reports: asyncio.Queue[PollReport | None] = asyncio.Queue()
     taken = 0
     async with contextlib.AsyncExitStack() as stack:
         settings = await open_demo(stack, settings or Settings())
@@ -132,31 +175,17 @@ async def watch(
         history = await open_history(stack, settings, troubles, told)
         taken_by = history.note_sent if history is not None else None
         notices = await stack.enter_async_context(Notices(settings, troubles, taken_by))
-        polls: list[Poll] = []
-
-        def poll(number: int, skipped: int) -> Coroutine[Any, Any, None]:
-            one_poll = Poll(
-                URLFetcher(source, max_fetches=settings.max_fetches),
-                settings,
-                memory=memory,
-                number=number,
-                skipped=skipped,
-                history=history,
-                notify=notices.tell,
-            )
-            polls.append(one_poll)
-            return deliver(one_poll, reports, polls, notices)
-
-        poller = Poller(poll, settings, troubles, is_told=lambda: source.tells)
+        polls = Polls(source, settings, memory, history, notices)
+        poller = Poller(polls.run, settings, troubles, is_told=lambda: source.tells)
         source.on_change = poller.wake
-        control.connect(poller, polls, source=source, memory=memory)
+        control.connect(poller, polls.running, source=source, memory=memory)
         running = asyncio.create_task(poller.run(), name="poller")
-        running.add_done_callback(lambda _: reports.put_nowait(None))
+        running.add_done_callback(lambda _: polls.reports.put_nowait(None))
         try:
-            while (report := await reports.get()) is not None:
+            while (report := await polls.reports.get()) is not None:
                 yield report
                 taken = report.poll
-                reports.task_done()
+                polls.reports.task_done()
             await running
         finally:
             await stop_tasks([running])
@@ -190,6 +219,9 @@ async def open_history(
         return None
     from .history.history import History
 
+    audiences = ["reader"]
+    if settings.has_receivers and settings.comments:
+        audiences.append("receivers")
     history = History(
         settings.history,
         troubles,
@@ -197,27 +229,6 @@ async def open_history(
         told=told,
         thresholds=settings.threshold,
         keep=settings.keep,
-        audiences=("reader", *["receivers"] * (settings.has_receivers and settings.comments)),
+        audiences=audiences,
     )
     return await stack.enter_async_context(history)
-
-
-async def deliver(
-    poll: Poll, reports: asyncio.Queue[PollReport | None], polls: list[Poll], notices: Notices
-) -> None:
-    """
-    Run *poll* until its report is taken, and drop it from *polls*.
-    """
-    try:
-        await poll.run(reports.put_nowait)
-        notices.beat(succeeded=True)
-    except Exception as exc:
-        notices.beat(succeeded=False)
-        if isinstance(exc, PollFailed):
-            await reports.join()
-        raise
-    finally:
-        polls.remove(poll)
-    if (paths := watched_paths(poll)) is not None:
-        poll.fetcher.session.watch(paths)
-    await reports.join()

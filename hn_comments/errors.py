@@ -27,6 +27,10 @@ HNCommentsError
     TooManyErrors           too many polls in a row failed
 """
 
+import sys
+from pathlib import Path
+
+
 # Characters of a foreign message that an error quotes: enough for one sentence.
 MAX_QUOTED = 160
 
@@ -39,6 +43,20 @@ def quote(text: str) -> str:
     line = " ".join(text[: 4 * MAX_QUOTED].split())
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
     return line if len(line) <= MAX_QUOTED else f"{line[: MAX_QUOTED - 3]}..."
+
+
+def how_to_install(package: str) -> str:
+    """
+    Return the command that puts *package* into the environment of this program.
+
+    pipx and uv make environments without pip, and leave a note of themselves there.
+    """
+    place = Path(sys.prefix)
+    if (place / "pipx_metadata.json").exists():
+        return f"pipx inject {place.name} {package}"
+    if (place / "uv-receipt.toml").exists():
+        return f"uv pip install --python {sys.executable} {package}"
+    return f"{sys.executable} -m pip install {package}"
 
 
 def hide_user(address: str) -> str:
@@ -302,7 +320,9 @@ class TooManyErrors(HNCommentsError):
 
     def __init__(self, messages: list[str]) -> None:
         self.messages = messages
-        super().__init__(f"{len(messages)} failed polls in a row, the last: {messages[-1]}")
+        number = len(messages)
+        how = "a poll failed" if number == 1 else f"{number} failed polls in a row, the last"
+        super().__init__(f"{how}: {messages[-1]}")
 
 
 # Errors that make one item unreadable; the rest of the poll goes on.

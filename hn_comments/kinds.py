@@ -242,8 +242,8 @@ def _threshold_problem(value: object) -> str | None:
 
 def _secret_problem(value: object) -> str | None:
     # The value is not shown: it may hold a password.
-    known = isinstance(value, str) and re.match("[A-Za-z][A-Za-z0-9+.-]*://.", value)
-    return None if known else "must be an address, such as ntfy://ntfy.sh/my-topic"
+    known = isinstance(value, str) and re.match("[A-Za-z][A-Za-z0-9+.-]*://", value)
+    return None if known else "must be an address, such as ntfys://ntfy.sh/my-topic"
 
 
 def _command_problem(value: object) -> str | None:

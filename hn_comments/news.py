@@ -11,7 +11,7 @@ from .api import URLFetcher
 from .errors import UNREADABLE
 from .events import Troubles
 from .memory import Memory, Untold
-from .models import Comment, Notice, PollReport, PostReport, State
+from .models import Comment, Item, Notice, PollReport, PostReport, State
 from .posts import Post
 from .settings import Settings
 from .tasks import gather_or_stop
@@ -25,21 +25,29 @@ async def read_untold(fetcher: URLFetcher, memory: Memory) -> list[Earlier]:
     """
     Return the new comments that an earlier run found and did not tell, as far as they are live.
     """
-    untold = [*memory.untold.items()]
-    tasks = [asyncio.create_task(_read(fetcher, memory, *one)) for one in untold]
-    return [earlier for earlier in await gather_or_stop(tasks) if earlier is not None]
+    tasks = [asyncio.create_task(_read(fetcher, item_id)) for item_id in memory.untold]
+    # Only now: a poll that ends before has told none of them.
+    found = [_take(memory, item) for item in await gather_or_stop(tasks) if item is not None]
+    return [earlier for earlier in found if earlier is not None]
 
 
-async def _read(
-    fetcher: URLFetcher, memory: Memory, item_id: int, untold: Untold
-) -> Earlier | None:
+async def _read(fetcher: URLFetcher, item_id: int) -> Item | None:
+    """
+    Return a comment, deleted where the API has none; None if it cannot be read.
+    """
     try:
-        item = await fetcher.fetch_item(item_id)
+        return await fetcher.fetch_item(item_id) or Item(id=item_id, deleted=True)
     except UNREADABLE:
         return None  # The next poll tries again.
-    del memory.untold[item_id]
-    if item is None or item.state is not State.LIVE:
-        memory.gone.add(item_id)
+
+
+def _take(memory: Memory, item: Item) -> Earlier | None:
+    """
+    Take a comment out of what is untold; return it if it is live.
+    """
+    untold = memory.untold.pop(item.id)
+    if item.state is not State.LIVE:
+        memory.gone.add(item.id)
         return None
     post = memory.discussions.get(untold.story)
     title = post.item.title if post and post.item else None

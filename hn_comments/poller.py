@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import async_timeout
+from async_timeout import timeout_at
 
-from .errors import TooManyErrors
+from .errors import HNCommentsError, TooManyErrors, quote
 from .events import PollBegan, Troubles
 from .models import PollError
 from .settings import Settings
@@ -202,11 +202,13 @@ class Poller:
         if task.cancelled():
             logger.debug("%s was cancelled", task.get_name())
         elif (exc := task.exception()) is not None:
+            logger.debug("%s failed", task.get_name(), exc_info=exc)
             # The text alone: an exception would keep its frames and all they hold.
-            self.errors.append(PollError(task.get_name(), str(exc)))
+            reason = describe(exc)
+            self.errors.append(PollError(task.get_name(), reason))
             del self.errors[: -(self._max_errors or MAX_ERRORS_KEPT)]
             self._failures += 1
-            self.troubles.note("polls", str(exc), poll=task.get_name(), next_in=self._next_in())
+            self.troubles.note("polls", reason, poll=task.get_name(), next_in=self._next_in())
         else:
             self._succeeded, self._failures = True, 0
             self.errors.clear()
@@ -277,8 +279,17 @@ class Poller:
         Return True when the loop's clock shows *deadline*, or False at the alarm before.
         """
         try:
-            async with async_timeout.timeout_at(deadline):
+            async with timeout_at(deadline):
                 await self._alarm.wait()
         except TimeoutError:
             return True
         return False
+
+
+def describe(exc: BaseException) -> str:
+    """
+    Return why a poll failed; an error that is not ours may say nothing without its name.
+    """
+    if isinstance(exc, HNCommentsError):
+        return str(exc)
+    return ": ".join(filter(None, (type(exc).__name__, quote(str(exc)))))

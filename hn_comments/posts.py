@@ -38,7 +38,7 @@ class Post:
         self.rank = rank
         self.result: Count | HNCommentsError | None = None
         self.drift = 0
-        # Of a walk that an earlier poll began: what that has read.
+        # What an earlier poll has read of this walk.
         nodes = discussion.tree.nodes.values() if discussion.is_walking else ()
         self._read_before = sum(bool(node.parent) and not node.stale for node in nodes)
 

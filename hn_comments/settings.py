@@ -27,13 +27,13 @@ from .kinds import (
     optional,
     whole,
 )
+from .models import SourceName
 
 
 T = TypeVar("T")
 
 OnError = Literal["partial", "cancel"]
 Format = Literal["text", "json", "csv"]
-Protocol = Literal["http", "socket"]
 
 # The story lists the API offers.
 STORY_LISTS = ("top", "new", "best", "ask", "show", "job")
@@ -47,10 +47,13 @@ MAX_LAST = 1000
 # Upper bounds that only a slip of the finger exceeds.
 MAX_CONNECTIONS = 1000
 
-# Files that are open besides connections: standard streams, history, port and its visitors,
-# receivers, names.
-OTHER_FILES = 100
 MAX_RETRIES = 20
+
+# Files that are open besides connections: standard streams, history, port, receivers, names.
+OTHER_FILES = 100
+
+# Pages that can listen to the port at once, each over a connection: more than a house has tabs.
+MAX_STREAMS = 200
 
 
 class BadSetting(ValueError):
@@ -141,9 +144,9 @@ class Settings:
     api_url: str = setting(
         API_URL, ADDRESS, "ask the Hacker News API, or a stand-in, at this URL", group="fetching"
     )
-    source: Protocol = setting(
+    source: SourceName = setting(
         "http",
-        one_of(*get_args(Protocol)),
+        one_of(*get_args(SourceName)),
         "ask over HTTP, or over the database's own socket, which tells of changes at once",
     )
     check: bool = flag("try that source now, say what it answers, and exit")
@@ -265,6 +268,13 @@ class Settings:
         return bool(self.notify or self.notify_command)
 
     @property
+    def other_files(self) -> int:
+        """
+        How many files can be open besides connections to the API.
+        """
+        return OTHER_FILES + (MAX_STREAMS if self.serve is not None else 0)
+
+    @property
     def list_name(self) -> str:
         """
         What the posts are taken from: a story list, or "posts" named by the user.
@@ -301,8 +311,16 @@ CONTRADICTIONS = (
     ("live", "format csv"),
 )
 
-# Settings that mean nothing without another one.
-NEEDED = (("last", "comments"), ("keep", "history"))
+# What makes something to tell.
+OCCASIONS = frozenset({"threshold", "comments", "notify_test"})
+
+# Settings that mean nothing without one of some others, and how to say it.
+NEEDED = (
+    ("last", {"comments"}, "needs `comments`"),
+    ("keep", {"history"}, "needs `history`"),
+    ("notify", OCCASIONS, "has no effect without `threshold` or `comments`"),
+    ("notify_command", OCCASIONS, "has no effect without `threshold` or `comments`"),
+)
 
 # What only a poll before this one, in this run or in the history, gives a meaning.
 NEED_A_PAST = ("refresh", "follow", "changes_only", "min_new", "comments")
@@ -322,9 +340,9 @@ def check_together(given: Mapping[str, object]) -> None:
         if name in given and other in present:
             named, _, value = other.partition(" ")
             raise BadSetting(name, f"is not allowed with `{named}` {value}".rstrip())
-    for name, other in NEEDED:
-        if name in given and other not in given:
-            raise BadSetting(name, f"needs `{other}`")
+    for name, others, problem in NEEDED:
+        if name in given and not given.keys() & others:
+            raise BadSetting(name, problem)
     if given.get("polls") == 1 and "serve" in given:
         raise BadSetting("serve", "has no effect in a single poll")
     if given.get("polls") == 1 and not given.keys() & {"history", "last"}:

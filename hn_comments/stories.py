@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import async_timeout
+from async_timeout import timeout
 
 from .api import URLFetcher, parse_ids
 from .errors import HNCommentsError, MalformedItem, PollFailed
@@ -101,7 +101,7 @@ class Poll:
         error: str | None = INTERRUPTED
         failed = False
         try:
-            async with async_timeout.timeout(self.settings.poll_timeout):
+            async with timeout(self.settings.poll_timeout):
                 await self._count_posts()
             error = None
         except TimeoutError:
@@ -297,7 +297,7 @@ def report_poll(
         failed=failed or poll.posts is None,
         error=error or poll.problem,
         refused=poll.fetcher.refused_counter,
-        source=poll.fetcher.session.name,
+        source=poll.fetcher.source.name,
         comments=find_comments(poll) if settings.comments or settings.live else (),
     )
 

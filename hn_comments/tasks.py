@@ -1,11 +1,12 @@
 """
-Run tasks concurrently, stop them, and be sure that they have stopped; and wait for threads.
+Run tasks concurrently, stop them for sure, and wait: for threads, and between tries.
 """
 
 import asyncio
 import concurrent.futures
+import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 
@@ -14,6 +15,10 @@ T = TypeVar("T")
 # Tasks started at once for one node, so that 100,000 direct replies do not take the memory of
 # as many tasks. Far more than requests in flight, so no request waits for it.
 MAX_TASKS = 1000
+
+# Each delay is at least this share of its nominal length; the rest is random, so that those who
+# failed together do not come back together.
+MIN_SHARE = 0.5
 
 
 async def gather_or_stop(tasks: Sequence[asyncio.Task[T]]) -> list[T]:
@@ -70,3 +75,13 @@ async def in_thread(function: Callable[[], T], *, name: str) -> T:
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return await asyncio.wrap_future(future)
+
+
+def delays(first: float, most: float) -> Iterator[float]:
+    """
+    Yield delays in seconds, each about twice the one before, for ever.
+    """
+    nominal = first
+    while True:
+        yield nominal * random.uniform(MIN_SHARE, 1)
+        nominal = min(2 * nominal, most)

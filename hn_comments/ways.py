@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import async_timeout
+from async_timeout import timeout
 
 from .api import Source, URLFetcher, open_source
 from .errors import MalformedItem
@@ -86,7 +86,7 @@ async def is_told(source: Source, patience: float) -> bool:
     source.on_change = lambda: changes.put_nowait(None)
     source.watch(["maxitem.json", "updates.json"])
     try:
-        async with async_timeout.timeout(patience):
+        async with timeout(patience):
             # The first says only that changes are told from now on.
             await changes.get()
             await changes.get()

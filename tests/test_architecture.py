@@ -14,7 +14,17 @@ from .support import run
 PACKAGE = Path(hn_comments.__file__).parent
 
 # Anyone may import these; they import nothing of ours, or what is named below.
-LEAVES = {"models", "errors", "events", "tasks", "durations", "kinds", "settings", "plaintext"}
+LEAVES = {
+    "models",
+    "errors",
+    "events",
+    "tasks",
+    "durations",
+    "kinds",
+    "settings",
+    "plaintext",
+    "files",
+}
 
 # The parts on the way of one poll, from the command to a comment, and the wings beside it; each
 # with the parts that it may import besides the leaves.
@@ -85,7 +95,7 @@ def test_parts_import_only_what_the_picture_shows(part: str) -> None:
 def test_leaves_import_nothing_of_ours() -> None:
     """But the settings are of several kinds, and some of those are durations."""
     allowed = {
-        "settings": {"kinds"},
+        "settings": {"kinds", "models"},
         "kinds": {"durations"},
         "models": {"plaintext"},
         "events": {"models"},
@@ -122,6 +132,14 @@ def test_modules_of_a_wing_import_each_other_in_one_direction(wing: str) -> None
         assert lowest, f"a circle among {sorted(below)}"
         for module in lowest:
             del below[module]
+
+
+def test_timeouts_are_all_of_one_kind() -> None:
+    """Those of async_timeout, by their plain names."""
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "asyncio.timeout" not in text, path
+        assert "import async_timeout" not in text, path
 
 
 async def test_help_and_version_import_nothing_slow() -> None:

@@ -44,7 +44,7 @@ class Watcher:
     def __init__(self, simulator: Simulator, fetcher: URLFetcher) -> None:
         self.simulator = simulator
         self.world = simulator.world
-        self.session = fetcher.session
+        self.session = fetcher.source
         self.clock = Clock()
         self.ear = Ear()
         self.memory = Memory(self.clock, troubles=Troubles(self.ear))
@@ -544,7 +544,7 @@ async def test_budget_is_spread_over_polls() -> None:
         seen = []
         for _ in range(20):
             watcher.clock.now += 5
-            limited = URLFetcher(fetcher.session, max_fetches=20)
+            limited = URLFetcher(fetcher.source, max_fetches=20)
             report = await poll_once(limited, memory=watcher.memory)
             seen.append(sum(story.count.comments for story in report.stories if story.count))
             if report.status == "exact":

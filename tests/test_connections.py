@@ -77,7 +77,7 @@ async def test_poll_after_the_network_forgot_is_right() -> None:
         before = await poll_once(fetcher, memory=memory, limit=50)
         await network.forget()
 
-        again = URLFetcher(fetcher.session)
+        again = URLFetcher(fetcher.source)
         after = await poll_once(again, memory=memory, limit=50)
 
     assert before.status == after.status == "exact"

@@ -61,6 +61,7 @@ EXAMPLES = [
     ),
     (errors.ScreenFailed("it is odd"), "cannot show the live table: it is odd"),
     (errors.PollFailed("odd"), "odd"),
+    (errors.TooManyErrors(["a"]), "a poll failed: a"),
     (errors.TooManyErrors(["a", "b"]), "2 failed polls in a row, the last: b"),
 ]
 

@@ -68,7 +68,7 @@ CELLS = [*make_cells()]
 def _quick(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     """Make everybody less patient."""
     for module in (command, receivers):
-        monkeypatch.setattr(module, "PATIENCE", 200 * MS)
+        monkeypatch.setattr(module, "SECONDS_TO_TAKE", 200 * MS)
     monkeypatch.setattr(heartbeat, "TIMEOUT", 200 * MS)
     monkeypatch.setattr(heartbeat, "DELAYS", (20 * MS,))
     monkeypatch.setattr(notices, "DRAIN", 100 * MS)
@@ -182,7 +182,8 @@ class Bench:
         troubles = self.part.troubles
         first = [trouble for trouble in troubles if trouble.first]
         over = [trouble for trouble in troubles if trouble.over]
-        assert len(first) <= 1 + ends, first
+        # A connection that is still open can answer in the midst of an outage of names.
+        assert len(first) <= 1 + ends + (self.cell.part is Names), first
         assert len(over) == len(first) or ends, over
         assert not [event for event in self.ear.events if isinstance(event, TaskFailed)]
         if self.cell.history:

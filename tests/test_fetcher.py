@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("impatient")
 async def test_json_is_returned_and_counted() -> None:
     """A fetch is a request; the counter belongs to the fetcher, not to the session."""
     async with client(thread({1: [2]})) as (simulator, fetcher):
-        other = URLFetcher(fetcher.session)
+        other = URLFetcher(fetcher.source)
 
         assert await fetcher.fetch("topstories.json") == [1]
         assert await fetcher.fetch("nothing.json") is None
@@ -114,7 +114,7 @@ async def test_slow_answer_is_a_timeout() -> None:
 async def test_connections_bound_the_requests_in_flight() -> None:
     """Over all fetchers of a session."""
     async with client(front_page(30), latency=5 * MS, connections=3) as (simulator, fetcher):
-        other = URLFetcher(fetcher.session)
+        other = URLFetcher(fetcher.source)
         await asyncio.gather(*(f.fetch("maxitem.json") for f in [fetcher, other] * 10))
 
     assert simulator.max_in_flight == 3
@@ -140,7 +140,7 @@ async def test_retry_after_pauses_all_requests() -> None:
         await asyncio.sleep(50 * MS)
         start = loop.time()
 
-        await URLFetcher(fetcher.session).fetch_item(2)
+        await URLFetcher(fetcher.source).fetch_item(2)
 
         assert loop.time() - start > 0.5
         assert await first
@@ -194,11 +194,11 @@ async def test_random_503s_cost_requests_only() -> None:
         async with asyncio.timeout(DEADLINE):
             fetched = await asyncio.gather(*(fetcher.fetch_item(item) for item in items))
             # Whether the last trial is over depends on where the items end.
-            while fetcher.session.pacer.pace.trial:
+            while fetcher.source.pacer.pace.trial:
                 await fetcher.fetch_item(1)
 
         assert all(fetched)
-        assert fetcher.session.pacer.pace.ceiling is None
+        assert fetcher.source.pacer.pace.ceiling is None
     # One request in five is lost, and a few more are needed to end the trial.
     assert fetcher.fetch_counter < 1.5 * len(items)
 

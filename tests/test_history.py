@@ -1,6 +1,7 @@
 """The history file: its content, its use for the next run, and the accidents it survives."""
 
 import asyncio
+import json
 import os
 import random
 import sqlite3
@@ -27,6 +28,8 @@ from hn_comments.models import State
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
+from .reports import post
+from .reports import report as make_report
 from .support import (
     COMMAND,
     DEADLINE,
@@ -126,6 +129,60 @@ async def test_what_was_not_told_is_told_by_the_next_run(path: str) -> None:
     assert quiet.comments == ()
     assert counts(quiet) == [(7, 0)]
     assert query(path, "SELECT count(*) FROM untold") == [(0,)]
+
+
+async def test_overlapping_polls_are_told_when_they_are_printed(path: str) -> None:
+    """A poll that ends after a later one is told no sooner, whatever their numbers say."""
+    told, seen = 0, []
+    async with History(path, told=lambda: told) as history:
+        for number, comments, printed in ((2, 10, 2), (1, 20, 2), (4, 30, 1), (3, 40, 4)):
+            found = make_report(post(1, comments), poll=number)
+            await history.save(found, Memory().without_trees())
+            seen += query(path, "SELECT comments FROM told")
+            told = printed
+
+    assert seen == [(10,), (10,), (20,)]
+    assert query(path, "SELECT comments FROM told") == [(30,)]
+
+
+async def test_saved_reports_are_not_compared(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand that wait, each with each, would hold up the loop for seconds."""
+    told, compared = 0, []
+
+    def compare(one: PollReport, other: object) -> bool:
+        compared.append(other)
+        return one is other
+
+    monkeypatch.setattr(PollReport, "__eq__", compare)
+    async with History(path, told=lambda: told) as history:
+        for number in (1, 2, 3):
+            told = number - 1 if number == 3 else 0
+            await history.save(make_report(post(1), poll=number), Memory().without_trees())
+
+    assert compared == []
+    assert query(path, "SELECT count(*) FROM polls") == [(3,)]
+
+
+async def test_poll_that_is_cut_loses_nothing_that_is_untold(path: str) -> None:
+    """What it has read of that, but not told, is told by the next poll of the same run."""
+    world, memory = front_page(5), Memory()
+    story = world.top[0]
+    reports: list[PollReport] = []
+    async with client(world) as (simulator, fetcher):
+        await poll(fetcher, path, comments=True)
+        missed = [world.add_comment(story), world.add_comment(story)]
+        await poll(fetcher, path, comments=True, told=0)
+        world.updates.clear()
+        simulator.fail(f"item/{missed[1]}", "hang", times=1)
+        async with History(path) as history:
+            for number, seconds in ((1, 300 * MS), (2, None)):
+                settings = Settings(comments=True, poll_timeout=seconds)
+                one = Poll(fetcher, settings, memory=memory, number=number, history=history)
+                await one.run(reports.append)
+
+    told = [[comment.item.id for comment in report.comments] for report in reports]
+    assert told == [[], missed]
+    assert reports[0].error
 
 
 async def test_full_walks_keep_figures_only(path: str) -> None:
@@ -430,8 +487,8 @@ def scribbled(path: str) -> None:
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (foreign, "is another program's SQLite file: give --history another name"),
-        (text, "is not an SQLite file: give --history another name"),
+        (foreign, "is another program's SQLite file: name another one"),
+        (text, "is not an SQLite file: name another one"),
         (newer, f"has version {VERSION + 1}, this hn-comments knows version {VERSION}: use the"),
         (halved, "is damaged"),
         (scribbled, "is damaged"),
@@ -455,8 +512,8 @@ def test_refused_file_stays_as_it_is(make: Any, problem: str, path: str) -> None
     [
         (".", "is a directory: name a file in it"),
         ("none/h.db", "is in a directory that does not exist: create that"),
-        ("\0", "has a name that no file can have: give --history another name"),
-        ("/dev/null", "is no ordinary file: give --history another name"),
+        ("\0", "has a name that no file can have: name another one"),
+        ("/dev/null", "is no ordinary file: name another one"),
     ],
 )
 def test_path_that_cannot_be(name: str, problem: str, tmp_path: Path) -> None:
@@ -712,6 +769,41 @@ async def test_busy_file_delays_no_exit(path: str, monkeypatch: pytest.MonkeyPat
         await second.run(lambda _: None)
 
         assert query(path, "SELECT count(*) FROM polls") == [(2,)]
+
+
+async def test_poll_after_a_cancelled_one_waits_for_another_process(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only who is cancelled is in a hurry: a poll that ran out of time is not the last one."""
+    tries, memory = Tries(monkeypatch), Memory()
+    begun, go_on, recall = threading.Event(), threading.Event(), Store.recall
+
+    def recall_slowly(*args: Any, **more: Any) -> None:
+        begun.set()
+        assert go_on.wait(DEADLINE)
+        recall(*args, **more)
+
+    monkeypatch.setattr(Store, "recall", recall_slowly)
+    monkeypatch.setattr("hn_comments.history.history.PATIENCE", 10 * DEADLINE)
+    async with client(front_page(3)) as (_, fetcher), History(path) as history:
+        task = asyncio.create_task(history.recall(memory, ()))
+        await eventually(begun.is_set)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(10 * MS)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            one = Poll(fetcher, Settings(), memory=memory, number=1, history=history)
+            task = asyncio.create_task(one.run(lambda _: None))
+            await eventually(lambda: tries.number > 2 or task.done())
+            waited = not task.done()
+        await task
+
+    assert waited
+    assert query(path, "SELECT count(*) FROM polls") == [(1,)]
 
 
 async def test_busy_file_delays_no_poll_twice(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -998,6 +1090,27 @@ async def test_killed_at_any_moment_the_file_stands(url: str, path: str) -> None
 
         assert query(path, "SELECT count(*) >= ? FROM polls", printed) == [(1,)]
         assert query(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_killed_program_has_told_what_it_printed(path: str) -> None:
+    """It is noted when the lines are written, and not with the next poll."""
+    world = front_page(5)
+    async with Simulator(world) as simulator:
+        command = [*COMMAND, "--api-url", simulator.url, "--history", path, "--format", "json"]
+        await run(*command, "--once")
+        world.add_reply(world.top[0])
+        async with started(*command, "--comments", "--period", "1h") as process:
+            assert process.stdout
+            async with asyncio.timeout(DEADLINE):
+                while b'"type": "comment"' not in await process.stdout.readline():
+                    pass
+            await eventually(lambda: query(path, "SELECT * FROM untold") == [])
+            process.kill()
+        _, stdout, _ = await run(*command, "--comments", "--once")
+
+    (story,) = [json.loads(line) for line in stdout.splitlines() if '"type": "story"' in line]
+    assert (story["comments"], story["new"]) == (6, 0)
+    assert '"type": "comment"' not in stdout
 
 
 async def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ async def poll(fetcher: URLFetcher, path: str, memory: Memory) -> PollReport:
     """Return what the first poll of a run finds."""
     reports: list[PollReport] = []
     async with History(path) as history:
-        fetcher = URLFetcher(fetcher.session)
+        fetcher = URLFetcher(fetcher.source)
         run = Poll(fetcher, Settings(), memory=memory, number=1, history=history)
         await run.run(reports.append)
     return reports[0]

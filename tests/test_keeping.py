@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from hn_comments import PollReport, Settings, URLFetcher
 from hn_comments.history.history import History
 from hn_comments.history.keeping import MAX_ROWS, TRUSTED
+from hn_comments.history.store import Store
 from hn_comments.memory.memory import Memory
 from hn_comments.settings import BadSetting
 from hn_comments.simulator import Simulator, World
 from hn_comments.stories import Poll
 
+from .reports import post, report
 from .serving import started
 from .support import client, front_page
 
@@ -136,10 +139,31 @@ async def test_polls_go_unless_a_count_is_theirs(path: str) -> None:
         for _ in range(3):
             await poll(fetcher, path)
         query(path, "UPDATE polls SET started_at = '2024-01-01T00:00:00Z' WHERE poll_id < 3")
-        await poll(fetcher, path, YEAR)
+        left = []
+        for _ in range(TRUSTED):
+            await poll(fetcher, path, YEAR)
+            left += query(path, "SELECT count(*) FROM polls WHERE poll_id < 4")
 
-    assert query(path, "SELECT poll_id FROM polls") == [(1,), (3,), (4,)]
+    assert left == [(3,)] * (TRUSTED - 1) + [(2,)]
+    assert query(path, "SELECT poll_id FROM polls LIMIT 2") == [(1,), (3,)]
     assert query(path, "SELECT comments FROM latest_counts") == [(5,)]
+
+
+@pytest.mark.parametrize("every", [timedelta(days=1), timedelta(days=6)])
+def test_few_runs_keep_no_more_than_many(path: str, every: timedelta) -> None:
+    """A story that is older than a week goes in the next run, whenever that is."""
+    begin, week = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=7)
+    ages = []
+    for number in range(3 * TRUSTED):
+        now = begin + every * number
+        store = Store(path, keep=week.total_seconds() if number >= TRUSTED else None)
+        store.save([report(post(1), post(number + 2), started=now)], [], None)
+        store.close()
+        ((oldest,),) = query(path, "SELECT min(last_seen) FROM stories")
+        ages.append(now - datetime.fromisoformat(oldest))
+
+    assert ages[TRUSTED - 1] == every * (TRUSTED - 1)
+    assert ages[TRUSTED:] == [week // every * every] * (2 * TRUSTED)
 
 
 async def test_clock_that_is_years_ahead_removes_nothing(path: str) -> None:

@@ -24,7 +24,7 @@ async def tell(fetcher: URLFetcher, memory: Memory, **settings: Any) -> Notice:
     """Return the notice of one poll."""
     notices: list[Notice] = []
     chosen = Settings(**settings)
-    poll = Poll(URLFetcher(fetcher.session), chosen, memory=memory, number=1, notify=notices.append)
+    poll = Poll(URLFetcher(fetcher.source), chosen, memory=memory, number=1, notify=notices.append)
     await poll.run(lambda _: None)
     (notice,) = notices
     return notice
@@ -63,7 +63,7 @@ async def test_last_comments_are_told_by_the_first_poll_only() -> None:
     memory, settings = Memory(), Settings(comments=True, last=2)
     async with client(world) as (_, fetcher):
         for number in (1, 2):
-            poll = Poll(URLFetcher(fetcher.session), settings, memory=memory, number=number)
+            poll = Poll(URLFetcher(fetcher.source), settings, memory=memory, number=number)
             await poll.run(told.append)
 
     assert [comment.item.id for comment in told[0].comments] == written(world)[-2:]
@@ -108,7 +108,7 @@ async def test_earlier_comment_that_cannot_be_read_is_told_later() -> None:
         # It is read twice: by the walk, too.
         simulator.fail(f"item/{late}", "500", times=2)
         for _ in range(2):
-            report = await poll_once(URLFetcher(fetcher.session), memory=memory, comments=True)
+            report = await poll_once(URLFetcher(fetcher.source), memory=memory, comments=True)
             told.append([comment.item.id for comment in report.comments])
 
     assert told == [[], [late]]
@@ -140,7 +140,7 @@ async def test_dispute_is_told_when_it_begins_and_ends() -> None:
     async with client(world) as (_, fetcher):
         for descendants in (7, 7, 5):
             post["descendants"] = descendants
-            await poll_once(URLFetcher(fetcher.session), memory=memory)
+            await poll_once(URLFetcher(fetcher.source), memory=memory)
             clock.now += 1000
 
     began, ended = ear.sentences(logging.INFO)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from hn_comments.command.trial import SAMPLE, send_to_all
 from hn_comments.events import Troubles
 from hn_comments.memory import Crossings
 from hn_comments.notices import Notices, NotTaken, make_receivers
-from hn_comments.notices.background import MAX_TASKS, Background
+from hn_comments.notices.background import MAX_AT_ONCE, Background
 from hn_comments.notices.command import Command
 from hn_comments.notices.message import word
 from hn_comments.notices.notifier import Notifier, merge
@@ -207,7 +208,9 @@ async def test_message_is_no_longer_than_its_service_takes() -> None:
     """It would be refused again and again: ntfy takes 7,800 characters."""
     hook = Hook()
     async with serve(hook) as address:
-        (receiver,) = make_receivers(Settings(notify=(f"ntfy://{address}/topic",)))
+        (receiver,) = make_receivers(
+            Settings(threshold=("70",), notify=(f"ntfy://{address}/topic",))
+        )
         await receiver.send(notice(*[replace(SAMPLE, story=number) for number in range(300)]))
 
     (told,) = hook.told
@@ -247,7 +250,7 @@ async def test_failing_receiver_delays_nobody_and_gets_all_when_it_is_well() -> 
     good, bad, ear = Hook(), Hook(), Ear()
     bad.status = 500
     async with serve(good) as first, serve(bad) as second:
-        settings = Settings(notify=(f"json://{first}", f"json://{second}"))
+        settings = Settings(threshold=("70",), notify=(f"json://{first}", f"json://{second}"))
         async with Notices(settings, Troubles(ear)) as notices:
             notices.tell(notice())
             await eventually(lambda: len(good.told) == 1 and bad.tries >= 2)
@@ -275,7 +278,9 @@ async def test_receivers_at_one_address_are_told_apart() -> None:
     both = Hook()
     both.handle = handle  # type: ignore[method-assign]
     async with serve(both) as address:
-        settings = Settings(notify=(f"json://{address}/bad", f"json://{address}/good"))
+        settings = Settings(
+            threshold=("70",), notify=(f"json://{address}/bad", f"json://{address}/good")
+        )
         async with Notices(settings, Troubles(ear)) as notices:
             notices.tell(notice())
             await eventually(lambda: good.told and bad.tries)
@@ -296,7 +301,9 @@ async def test_receiver_with_a_bug_is_one_that_fails(monkeypatch: pytest.MonkeyP
         told.append(notice)
 
     monkeypatch.setattr("hn_comments.notices.command.Command.send", send)
-    async with Notices(Settings(notify_command="tell"), Troubles(ear)) as notices:
+    async with Notices(
+        Settings(threshold=("70",), notify_command="tell"), Troubles(ear)
+    ) as notices:
         notices.tell(notice())
         await eventually(lambda: told)
 
@@ -373,7 +380,7 @@ async def test_failure_at_the_end_promises_nothing() -> None:
     hook, before, at_the_end = Hook(), Ear(), Ear()
     hook.status = 500
     async with serve(hook) as address:
-        settings = Settings(notify=(f"json://{address}",))
+        settings = Settings(threshold=("70",), notify=(f"json://{address}",))
         async with Notices(settings, Troubles(before)) as notices:
             notices.tell(notice())
             await eventually(lambda: len(before.events) > 1)
@@ -404,7 +411,7 @@ async def test_mail_is_sent() -> None:
     try:
         query = "smtp=127.0.0.1&mode=insecure&from=me@example.com&to=you@example.com"
         url = f"mailto://example.com:{port}?{query}"
-        (receiver,) = make_receivers(Settings(notify=(url,)))
+        (receiver,) = make_receivers(Settings(threshold=("70",), notify=(url,)))
         await receiver.send(notice())
     finally:
         controller.stop()
@@ -428,7 +435,9 @@ async def test_command_gets_the_facts_in_two_ways(tmp_path: Path) -> None:
     )
     script.chmod(0o755)
 
-    (receiver,) = make_receivers(Settings(notify_command=f"'{script}' '$HOME; ls'"))
+    (receiver,) = make_receivers(
+        Settings(threshold=("70",), notify_command=f"'{script}' '$HOME; ls'")
+    )
     await receiver.send(notice())
 
     facts, line = out.read_text(encoding="utf-8").splitlines()
@@ -441,7 +450,7 @@ async def test_command_gets_the_first_of_new_comments(tmp_path: Path) -> None:
     """Where no post has reached a threshold."""
     out = tmp_path / "out"
     command = f"""sh -c 'echo "$HN_STORY|$HN_THRESHOLD|$HN_LINK" > {out}'"""
-    (receiver,) = make_receivers(Settings(notify_command=command))
+    (receiver,) = make_receivers(Settings(comments=True, notify_command=command))
 
     await receiver.send(replace(notice(comments=(comment(7, "x"), comment(8, "y"))), crossings=()))
 
@@ -468,10 +477,10 @@ async def test_command_that_goes_wrong_says_why(
 ) -> None:
     """It fails, is killed, reads nothing, prints much, is not there, or does not end."""
     patience = 200 * MS if reason and "did not end" in reason else DEADLINE
-    monkeypatch.setattr("hn_comments.notices.command.PATIENCE", patience)
-    monkeypatch.setattr("hn_comments.notices.command.GRACE", 200 * MS)
+    monkeypatch.setattr("hn_comments.notices.command.SECONDS_TO_TAKE", patience)
+    monkeypatch.setattr("hn_comments.notices.command.SECONDS_TO_END", 200 * MS)
     many = notice(*[replace(SAMPLE, story=number) for number in range(3000)])
-    (receiver,) = make_receivers(Settings(notify_command=command))
+    (receiver,) = make_receivers(Settings(threshold=("70",), notify_command=command))
 
     try:
         await receiver.send(many)
@@ -483,15 +492,34 @@ async def test_command_that_goes_wrong_says_why(
     assert said == (reason and reason.replace("0.2", f"{200 * MS:g}"))
 
 
+@pytest.mark.parametrize(
+    ("platform", "command", "name"),
+    [
+        ("win32", r"C:\tools\notify.exe now", r"C:\tools\notify.exe"),
+        ("win32", r'"C:\my tools\notify.exe" now', r"C:\my tools\notify.exe"),
+        ("win32", r"'C:\my tools\notify.exe' now", r"C:\my tools\notify.exe"),
+        ("linux", r"my\ tools/notify now", "my tools/notify"),
+        ("linux", "a#b now", "a#b"),
+    ],
+)
+def test_backslash_is_a_folder_on_windows(
+    platform: str, command: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere it takes the meaning of what follows, as in a shell."""
+    monkeypatch.setattr("sys.platform", platform)
+
+    assert Command(command).name == name
+
+
 @posix_only
 async def test_all_that_a_command_started_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also what it left in the background."""
-    monkeypatch.setattr("hn_comments.notices.command.PATIENCE", 300 * MS)
+    monkeypatch.setattr("hn_comments.notices.command.SECONDS_TO_TAKE", 300 * MS)
     pid = tmp_path / "pid"
     command = f"sh -c 'sleep 1000 & echo $! > {pid}; wait'"
-    (receiver,) = make_receivers(Settings(notify_command=command))
+    (receiver,) = make_receivers(Settings(threshold=("70",), notify_command=command))
 
     with pytest.raises(NotTaken):
         await receiver.send(notice())
@@ -549,12 +577,20 @@ def is_gone(pid: int) -> bool:
         ("ntfy://my-secret-topic", "ntfy://..."),
         ("mailto://me:hunter2@gmail.com", "mailto://gmail.com/..."),
         ("json://[bad", "json://..."),
+        ("pbul://o.gn5kj6nfhv736i7jc3cj3qlriyhgl98b", "pbul://..."),
+        ("tgram://123456789:AAH.sekrit/1", "tgram://..."),
+        ("ntfy://my.secret.topic", "ntfy://..."),
+        ("ntfy://my.secret/topics?mode=cloud", "ntfy://..."),
+        ("ntfys://ntfy.sh/my-topic", "ntfys://ntfy.sh/..."),
+        ("matrix://a.token", "matrix://..."),
+        ("matrixs://me:sekrit@matrix.example/%23room", "matrixs://matrix.example/..."),
+        ("JSONS://example.com/hook", "JSONS://example.com/..."),
     ],
 )
 def test_secrets_of_an_address_are_masked(url: str, shown: str) -> None:
     """A user, a password, a path; and a host that may be a token."""
     assert mask(url) == shown
-    settings = Settings(notify=(url,), heartbeat="https://hc.example/uuid-42")
+    settings = Settings(threshold=("70",), notify=(url,), heartbeat="https://hc.example/uuid-42")
     assert "sekrit" not in repr(settings)
     assert "uuid-42" not in repr(settings)
 
@@ -563,8 +599,8 @@ def test_apprise_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "apprise", None)
 
-    with pytest.raises(BadReceiver, match=r"pip install 'hn-comments\[notify\]'"):
-        make_receivers(Settings(notify=("json://localhost",)))
+    with pytest.raises(BadReceiver, match=r"--notify needs Apprise: .* install apprise"):
+        make_receivers(Settings(comments=True, notify=("json://localhost",)))
 
 
 def test_wrong_address_is_not_shown() -> None:
@@ -578,7 +614,9 @@ def test_wrong_address_is_not_shown() -> None:
 def test_wrong_command_is_not_shown() -> None:
     """There may be a token in it."""
     with pytest.raises(BadReceiver, match=r"has no closing quotation$") as caught:
-        make_receivers(Settings(notify_command="curl 'https://hook.example/sekrit"))
+        make_receivers(
+            Settings(threshold=("70",), notify_command="curl 'https://hook.example/sekrit")
+        )
 
     assert "sekrit" not in str(caught.value)
 
@@ -592,7 +630,7 @@ async def test_command_does_not_get_addresses_of_others(
     monkeypatch.setenv("HN_ELSE", "something else")
     out = tmp_path / "out"
 
-    (receiver,) = make_receivers(Settings(notify_command=f"sh -c 'env > {out}'"))
+    (receiver,) = make_receivers(Settings(threshold=("70",), notify_command=f"sh -c 'env > {out}'"))
     await receiver.send(notice())
 
     environment = out.read_text(encoding="utf-8")
@@ -605,7 +643,9 @@ async def test_reason_of_a_failure_shows_no_secret() -> None:
     hook = Hook()
     hook.status = 500
     async with serve(hook) as address:
-        (receiver,) = make_receivers(Settings(notify=(f"json://me:sekrit@{address}/token-42",)))
+        (receiver,) = make_receivers(
+            Settings(threshold=("70",), notify=(f"json://me:sekrit@{address}/token-42",))
+        )
         with pytest.raises(NotTaken) as caught:
             await receiver.send(notice())
 
@@ -617,10 +657,36 @@ async def test_reason_of_a_failure_shows_no_secret() -> None:
 async def test_reason_of_a_failure_says_which_host() -> None:
     """What else of the address is in it is hidden, but for what is too short to be a secret."""
     url = "json://on:JSON@localhost:9/token-42"
-    (receiver,) = make_receivers(Settings(notify=(url,)))
+    (receiver,) = make_receivers(Settings(comments=True, notify=(url,)))
 
     with pytest.raises(NotTaken, match=r"Connection .* sending \.\.\. notification to localhost"):
         await receiver.send(notice())
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "shown"),
+    [
+        ("pbul://o.gn5kj6nfhv/x", "no o.gn5kj6nfhv", "no ..."),
+        ("pbul://o.Gn5kJ6nfhv/x", "no o.gn5kj6nfhv", "no ..."),
+        ("json://me:sekrit@example.com:8080/x", "me:sekrit@example.com", "me:...@example.com"),
+    ],
+)
+async def test_host_in_a_reason_is_hidden_unless_it_is_one(
+    url: str, said: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is in the name of the receiver, in whatever case the service's library writes it."""
+
+    def fail(*_: object, log_callback: Any, **__: object) -> bool:
+        log_callback(SimpleNamespace(message=said), None)
+        return False
+
+    monkeypatch.setattr("apprise.Apprise.notify", fail)
+    (receiver,) = make_receivers(Settings(threshold=("70",), notify=(url,)))
+
+    with pytest.raises(NotTaken) as caught:
+        await receiver.send(notice())
+
+    assert str(caught.value) == shown
 
 
 # Fire and forget.
@@ -651,12 +717,12 @@ async def test_background_is_bounded_and_drained() -> None:
         finally:
             ended.append(1)
 
-    started = [background.start(last(), name=f"{number}") for number in range(MAX_TASKS + 5)]
+    started = [background.start(last(), name=f"{number}") for number in range(MAX_AT_ONCE + 5)]
     await asyncio.sleep(0)
     await background.drain(10 * MS)
 
-    assert started == [True] * MAX_TASKS + [False] * 5
-    assert len(ended) == MAX_TASKS
+    assert started == [True] * MAX_AT_ONCE + [False] * 5
+    assert len(ended) == MAX_AT_ONCE
     assert len(background) == 0
 
 
@@ -697,8 +763,14 @@ def test_merged_notices_are_bounded() -> None:
 # The heartbeat.
 
 
-async def test_heartbeat_is_asked_after_each_poll() -> None:
+def is_calm(notices: Notices) -> bool:
+    """Return whether no heartbeat is on its way."""
+    return notices.heartbeat is not None and not len(notices.heartbeat.background)
+
+
+async def test_heartbeat_is_asked_after_each_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """With /fail at its end for a failed one."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", DEADLINE)
     hook = Hook()
     async with serve(hook) as address, Simulator(front_page(1)) as simulator:
         settings = Settings(
@@ -733,6 +805,42 @@ async def test_heartbeat_that_is_not_heard_is_said_once(monkeypatch: pytest.Monk
     ]
 
 
+@pytest.mark.parametrize("status", [None, 500])
+async def test_heartbeat_that_is_not_heard_delays_no_exit(
+    status: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one that hangs nor one that would be tried again."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.TIMEOUT", 2 * DEADLINE)
+    monkeypatch.setattr("hn_comments.notices.heartbeat.DELAYS", (2 * DEADLINE,))
+    monkeypatch.setattr("hn_comments.notices.notices.DRAIN", 2 * DEADLINE)
+    hook, ear = Hook(), Ear()
+    if status is None:
+        hook.answering.clear()
+    hook.status = status or 200
+    async with serve(hook) as address:
+        settings = Settings(heartbeat=f"http://{address}")
+        async with asyncio.timeout(DEADLINE), Notices(settings, Troubles(ear)) as notices:
+            notices.beat(succeeded=True)
+            await eventually(lambda: hook.tries if status is None else ear.events)
+
+        assert hook.tries == 1
+        reason = f"HTTP {status}" if status else "no answer before the end of the program"
+        assert ear.sentences() == [f"The heartbeat is not heard at http://{address}/...: {reason}"]
+
+
+async def test_last_poll_is_told_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends just before the program does."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", DEADLINE)
+    hook = Hook()
+    async with serve(hook) as address:
+        settings = Settings(heartbeat=f"http://{address}/x")
+        notices = Notices(settings, Troubles(Ear()))
+        async with notices:
+            notices.beat(succeeded=False)
+
+    assert hook.asked == ["/x/fail"]
+
+
 async def test_password_of_a_heartbeat_is_sent_and_not_shown() -> None:
     """As any browser or curl would send it; urllib would look for a host of that name."""
     ear = Ear()
@@ -761,6 +869,23 @@ async def test_heartbeat_without_a_password_sends_none() -> None:
         await eventually(lambda: server.heads)
 
     assert b"authorization" not in server.heads[0].lower()
+
+
+async def test_password_of_a_heartbeat_does_not_follow_a_redirect() -> None:
+    """It may lead to another host, which is to learn nothing."""
+    async with wire.serve(wire.say(wire.http(b"OK"))) as other:
+        moved = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{other.port}/y\r\n"
+        head = f"{moved}Content-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        async with wire.serve(wire.say(head)) as server:
+            url = f"http://me:sekrit@127.0.0.1:{server.port}/x"
+            async with Notices(Settings(heartbeat=url), Troubles(ear := Ear())) as notices:
+                notices.beat(succeeded=True)
+                await eventually(lambda: other.heads and is_calm(notices))
+
+    assert b"Authorization: Basic" in server.heads[0]
+    assert other.heads[0].startswith(b"GET /y ")
+    assert b"Authorization" not in other.heads[0]
+    assert ear.events == []
 
 
 @pytest.mark.parametrize(
@@ -793,7 +918,7 @@ async def test_heartbeat_survives_any_answer(
         for number in (1, 2):
             notices.beat(succeeded=True)
             await eventually(lambda: len(ear.events) >= number)  # noqa: B023 - it is awaited
-            await eventually(lambda: not len(notices.background))
+            await eventually(lambda: is_calm(notices))
 
     assert server.connections == 2
     assert ear.sentences() == [

@@ -1,17 +1,19 @@
 """Notices across restarts: each is told once, by whichever run there is."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hn_comments import Control, Crossing, PollReport, Settings, watch
-from hn_comments.events import AlreadyAbove
-from hn_comments.history.notices import load_unsent
+from hn_comments.events import AlreadyAbove, HistoryMoved
+from hn_comments.history.crossings import load_unsent
 from hn_comments.history.store import Store
 from hn_comments.memory import Memory
 from hn_comments.models import Notice
@@ -68,21 +70,21 @@ async def run(
     control: Control | None = None,
     **settings: Any,
 ) -> list[PollReport]:
-    """Run the program for one poll."""
+    """Run the program for one poll, with a friend if there is something to tell."""
+    friends = ("json://friend",) if settings.keys() & {"threshold", "comments"} else ()
     async with Simulator(world) as simulator:
         simulator.world = world
-        chosen = Settings(
-            api_url=simulator.url, polls=1, history=path, notify=("json://friend",), **settings
-        )
-        # The file knows its address, and each simulator has another port.
-        with closing(sqlite3.connect(path)) as connection:
-            try:
-                connection.execute("DELETE FROM memory WHERE name = 'api_url'")
-                connection.commit()
-            except sqlite3.OperationalError:
-                pass
+        chosen = Settings(api_url=simulator.url, polls=1, history=path, notify=friends, **settings)
+        forget_address(path)
         reports = watch(chosen, control=control, on_event=ear or Ear())
         return [report async for report in reports]
+
+
+def forget_address(path: str) -> None:
+    """The file knows that of its API, and each simulator has another port."""
+    with closing(sqlite3.connect(path)) as connection, suppress(sqlite3.OperationalError):
+        connection.execute("DELETE FROM memory WHERE name = 'api_url'")
+        connection.commit()
 
 
 async def test_crossing_is_told_once_over_restarts(path: str, friend: Friend) -> None:
@@ -153,12 +155,39 @@ async def test_what_grew_fast_before_a_new_threshold_is_never_told(
     assert friend.told == []
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_thresholds_are_known_to_a_file_that_comes_later(
+    path: str, friend: Friend, *, is_replaced: bool
+) -> None:
+    """Where a file was deleted or replaced in mid-run, the next run has no new threshold."""
+    world, ear = front_page(3), Ear()
+    async with Simulator(world) as simulator:
+        settings = Settings(api_url=simulator.url, history=path, period=0.05, threshold=("10",))
+        other = replace(settings, history=f"{path}.backup", polls=1, threshold=())
+        assert [report.status async for report in watch(other)] == ["exact"]
+        async with aclosing(watch(settings, on_event=ear)) as reports:
+            await anext(reports)
+            if is_replaced:
+                os.replace(f"{path}.backup", path)  # noqa: PTH105 - no name is a Path here
+            else:
+                os.unlink(path)  # noqa: PTH108 - likewise
+            await eventually(lambda: any(isinstance(event, HistoryMoved) for event in ear.events))
+            await anext(reports)
+            await anext(reports)
+    for _ in range(10):
+        world.add_reply(world.top[0])
+    await run(world, path, ear, threshold=("10",))
+
+    assert not [event for event in ear.events if isinstance(event, AlreadyAbove)]
+    assert friend.thresholds == [(world.top[0], "10")]
+
+
 async def test_comments_for_the_live_table_are_no_notice(path: str, friend: Friend) -> None:
     """Only those that were asked for are."""
     world = front_page(3)
-    await run(world, path, live=True)
+    await run(world, path, live=True, threshold=("1000",))
     world.add_reply(world.top[0])
-    (report,) = await run(world, path, live=True)
+    (report,) = await run(world, path, live=True, threshold=("1000",))
 
     assert len(report.comments) == 1
     assert friend.comments == []
@@ -298,6 +327,27 @@ async def test_comments_that_died_before_they_were_told_are_forgotten(
     with closing(sqlite3.connect(path)) as connection:
         left = connection.execute("SELECT * FROM untold").fetchall()
     assert left == []
+
+
+async def test_comment_that_only_receivers_missed_costs_other_runs_nothing(
+    path: str, friend: Friend
+) -> None:
+    """A run without receivers cannot tell it; the next one with some does."""
+    world = front_page(3)
+    await run(world, path, comments=True)
+    friend.away = True
+    missed = world.add_reply(world.top[0])
+    await run(world, path, comments=True)
+    world.updates.clear()
+    async with Simulator(world) as simulator:
+        settings = Settings(api_url=simulator.url, polls=1, history=path, comments=True)
+        forget_address(path)
+        asked = [report.fetches async for report in watch(settings)]
+    friend.away = False
+    await run(world, path, comments=True)
+
+    assert asked == [4]
+    assert friend.comments == [missed]
 
 
 async def test_two_programs_on_one_history_tell_once(path: str, friend: Friend) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from hn_comments import Settings
+from hn_comments import Settings, __version__
 from hn_comments.command.arguments import split
 from hn_comments.command.options import build_parser, parse_settings
 from hn_comments.durations import read_duration
@@ -238,6 +238,8 @@ def test_stories_as_people_write_them(text: str, chosen: str) -> None:
         ("--once --refresh 24h", "--refresh: has no effect in a single poll without --history"),
         ("--polls 1 --changes-only", "--changes-only: has no effect in a single poll"),
         ("--once --comments", "--comments: has no effect"),
+        ("--notify json://a", "--notify: has no effect without --threshold or --comments"),
+        ("--notify-command cat", "--notify-command: has no effect without --threshold or --c"),
         ("--once --follow 1h", "--follow: has no effect"),
         ("--comments --format csv", "--comments: is not allowed with --format csv"),
         ("--live --format json", "--live: is not allowed with --format json"),
@@ -525,9 +527,19 @@ def test_api_url_from_the_environment(
     assert "variable HN_COMMENTS_API_URL: must be an http(s) address" in capsys.readouterr().err
 
 
+def test_addresses_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Besides those of the options; a run that has nothing to tell is none the worse for them."""
+    monkeypatch.setenv("HN_COMMENTS_NOTIFY", "json://a json://b")
+
+    assert parse_settings(["--threshold", "9"]).notify == ("json://a", "json://b")
+    named = parse_settings(["--notify", "json://c", "--notify-test"])
+    assert named.notify == ("json://c", "json://a", "json://b")
+    assert parse_settings(["--once"]) == Settings(polls=1)
+
+
 async def test_help_and_version() -> None:
     """Both answer on stdout with exit code 0."""
-    for option, expected in (("--help", build_parser().format_help()), ("--version", "0.1.0")):
+    for option, expected in (("--help", build_parser().format_help()), ("--version", __version__)):
         environment = {**os.environ, "COLUMNS": os.environ.get("COLUMNS", "80")}
         code, stdout, stderr = await run(*COMMAND, option, env=environment)
 

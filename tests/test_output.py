@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,10 @@ from hn_comments.output.formats import (
     format_header,
     format_report,
 )
+from hn_comments.output.printer import Printer
 from hn_comments.plaintext import clean
+
+from .support import DEADLINE
 
 
 ITEM = Item(
@@ -371,6 +375,24 @@ def test_what_is_not_to_be_told_is_left_out(name: str) -> None:
 def test_status_of_a_poll(report: PollReport, status: str) -> None:
     """Exact if all its posts are, failed if no post was counted, else partial."""
     assert report.status == status
+
+
+def test_last_poll_that_was_printed_is_the_last_that_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a later one ended before it: polls that read everything overlap."""
+    # What is logged concerns the whole process.
+    monkeypatch.setattr("hn_comments.output.printer.set_up_logging", lambda *_, **__: None)
+    printer = Printer(Settings(output=str(tmp_path / "lines"), quiet=True), stop=lambda: None)
+    printer.open()
+    told = []
+    for number in (2, 1, 3):
+        printer.publish(poll(post(), poll=number))
+        assert printer.writer.wait(DEADLINE)
+        told.append(printer.told())
+    printer.close()
+
+    assert told == [2, 1, 3]
 
 
 @pytest.mark.parametrize(("text", "shown"), [("12345678", "12345678"), ("123456789", "12345...")])

@@ -120,6 +120,34 @@ async def test_blocked_program_counts_the_ticks_it_missed() -> None:
 
 
 @in_virtual_time
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PollFailed("post 1: HTTP 500"), "post 1: HTTP 500"),
+        (AssertionError(), "AssertionError"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (OSError("two\nlines"), "OSError: two lines"),
+    ],
+)
+async def test_error_that_is_not_ours_has_its_name(
+    error: Exception, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without it there may be no words at all; where it comes from is there for who asks."""
+
+    async def poll(_: int, __: int) -> None:
+        raise error
+
+    caplog.set_level(logging.DEBUG, logger="hn_comments")
+    ear = Ear()
+    with pytest.raises(TooManyErrors, match=f"^a poll failed: {reason}$") as caught:
+        await run(Poller(poll, Settings(max_errors=1), Troubles(ear)))
+
+    assert caught.value.messages == [reason]
+    assert reason in ear.sentences()[-1]
+    assert "in poll\n    raise error" in caplog.text
+
+
+@in_virtual_time
 async def test_too_many_errors_end_the_program_at_once() -> None:
     """It ends at the third failure in a row, not at the next tick."""
     poll = FakePoll(outcomes="FFF")
@@ -206,7 +234,9 @@ async def test_unexpected_errors_are_collected_too() -> None:
 
     await run(Poller(poll, Settings(period=20 * MS, polls=2), Troubles(ear)))
 
-    assert ear.sentences(logging.ERROR) == ["Poll 1 failed: oops (next poll in 1 second)"]
+    assert ear.sentences(logging.ERROR) == [
+        "Poll 1 failed: ZeroDivisionError: oops (next poll in 1 second)"
+    ]
 
 
 @in_virtual_time

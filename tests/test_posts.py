@@ -34,7 +34,7 @@ async def test_what_fails_again_is_left_alone_for_a_minute(
         simulator.fail(f"item/{failing}", "500", times=2)
         for seconds in (0, 5, 5, 61):
             clock.now += seconds
-            reports.append(await poll_once(URLFetcher(fetcher.session), memory=memory))
+            reports.append(await poll_once(URLFetcher(fetcher.source), memory=memory))
 
     assert [report.stories[0].status for report in reports] == [*[status] * 3, "exact"]
     assert "HTTP 500" in str(reports[2].stories[0].error)
@@ -54,7 +54,7 @@ async def test_known_replies_count_while_a_comment_cannot_be_read() -> None:
         world.touch(comment)
         simulator.fail(f"item/{comment}", "500", times=1)
         clock.now += 100
-        report = await poll_once(URLFetcher(fetcher.session), memory=memory)
+        report = await poll_once(URLFetcher(fetcher.source), memory=memory)
 
     (story,) = report.stories
     assert story.status == "partial"
@@ -97,7 +97,7 @@ async def test_new_comment_says_where_it_was_written(*, is_reply: bool) -> None:
     async with client(world) as (_, fetcher):
         await poll_once(fetcher, memory=memory)
         new = world.add_comment(parent)
-        report = await poll_once(URLFetcher(fetcher.session), memory=memory, comments=True)
+        report = await poll_once(URLFetcher(fetcher.source), memory=memory, comments=True)
 
     (comment,) = report.comments
     assert (comment.item.id, comment.story) == (new, post)

@@ -10,7 +10,7 @@ import pytest
 
 from hn_comments import Session, Settings, URLFetcher
 from hn_comments.command.process import TLS_BUFFER, fit_process
-from hn_comments.settings import OTHER_FILES
+from hn_comments.settings import MAX_STREAMS, OTHER_FILES
 
 from . import wire
 from .support import COMMAND, MS, outcome, started
@@ -34,19 +34,21 @@ def _as_before() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("soft", "hard", "wanted", "then"),
     [
-        (256, 4096, 1000, 1000 + OTHER_FILES),
-        (256, 512, 1000, 512),
-        (2048, 4096, 1000, 2048),
-        (256, 4096, 10, 256),
+        (256, 4096, "connections=1000", 1000 + OTHER_FILES),
+        (256, 4096, "connections=1000, serve='0'", 1000 + OTHER_FILES + MAX_STREAMS),
+        (256, 512, "connections=1000", 512),
+        (2048, 4096, "connections=1000", 2048),
+        (256, 4096, "connections=10", 256),
     ],
 )
 async def test_file_limit_is_raised_as_far_as_needed(
-    soft: int, hard: int, wanted: int, then: int
+    soft: int, hard: int, wanted: str, then: int
 ) -> None:
     """To the hard limit at most, and never lowered."""
     program = (
         f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
-        f"from hn_comments.command.process import fit_process; fit_process({wanted})\n"
+        "from hn_comments import Settings\n"
+        f"from hn_comments.command.process import fit_process; fit_process(Settings({wanted}))\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
 
@@ -72,11 +74,25 @@ async def test_requests_in_flight_stay_below_a_file_limit_that_cannot_be_raised(
     assert server.connections <= 50
 
 
+@pytest.mark.parametrize(
+    ("serve", "files"), [(None, OTHER_FILES), ("0", OTHER_FILES + MAX_STREAMS)]
+)
+def test_requests_in_flight_leave_room_for_other_files(serve: str | None, files: int) -> None:
+    """Pages that listen to the port, too, as many as there can be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft >= 500
+    resource.setrlimit(resource.RLIMIT_NOFILE, (500, hard))
+
+    session = Session(Settings(serve=serve))
+
+    assert session.pacer.most == 500 - files
+
+
 async def test_small_buffer_of_tls_takes_a_large_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is filled again and again."""
     body = b'"' + 500_000 * b"x" + b'"'
     context = wire.certificate(wire.trust(monkeypatch))
-    fit_process(10)
+    fit_process(Settings())
     assert sslproto.SSLProtocol.max_size == TLS_BUFFER
 
     async with wire.serve(wire.say(wire.http(body)), context) as server:

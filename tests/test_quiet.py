@@ -205,7 +205,7 @@ async def test_broken_item_does_not_hold_up_each_poll(place: str) -> None:
         sent = []
         for _ in range(4):
             clock.now += 5
-            one = URLFetcher(fetcher.session)
+            one = URLFetcher(fetcher.source)
             report = await poll_once(one, memory=memory)
             assert report.stories[0].status != "exact"
             assert report.stories[1].count is not None

@@ -22,6 +22,7 @@ from hn_comments.history.database import migrate, open_database
 from hn_comments.history.readonly import open_readonly
 from hn_comments.history.schema import MIGRATIONS, VERSION
 from hn_comments.models import utc_time
+from hn_comments.output.replaced import replace_file
 from hn_comments.service.series import pack, thin
 from hn_comments.simulator import RunningSimulator
 
@@ -598,6 +599,20 @@ def test_report_replaces_an_older_one(
     assert link.is_symlink()
     assert stat.S_IMODE(older.stat().st_mode) == 0o640
     assert read_document(older.read_text(encoding="utf-8"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions")
+def test_file_of_a_killed_run_is_in_nobodys_way(tmp_path: Path) -> None:
+    """Another process gets its number, as in a container; and what is new is for all to read."""
+    (tmp_path / f".hn-comments-{os.getpid()}").write_text("half a rep")
+    (tmp_path / "other").touch()
+
+    replace_file(str(tmp_path / "report.html"), b"report")
+
+    assert (tmp_path / "report.html").read_bytes() == b"report"
+    modes = {(tmp_path / name).stat().st_mode for name in ("report.html", "other")}
+    assert len(modes) == 1
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs /dev/null")

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import sys
+import threading
 from asyncio.subprocess import PIPE
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -14,18 +16,19 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from hn_comments import Growth, Settings
+from hn_comments import Growth, HistoryError, Settings
 from hn_comments.output.formats import COMMENT_FIELDS, STORY_FIELDS
+from hn_comments.service import stories as stories_module
 from hn_comments.service.health import Health
 from hn_comments.service.hosts import Place
 from hn_comments.service.latest import Latest
 from hn_comments.service.server import Server
-from hn_comments.service.stories import Stories
+from hn_comments.service.stories import READERS, Stories
 from hn_comments.simulator import Simulator
 
 from .reports import BORN, comment, post, report
 from .serving import LONG, SHORT, Service, events, started, until, watching
-from .support import front_page
+from .support import DEADLINE, MS, front_page
 
 
 # The document.
@@ -283,6 +286,33 @@ async def test_story_without_a_memory_has_its_ranks() -> None:
     assert await stories.find(2) is None
 
 
+async def test_clients_that_leave_have_no_more_files_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their threads go on, and the next ones wait for these, so that there are never many."""
+    reading: list[int] = []
+    over = threading.Event()
+
+    def read(path: str, story_id: int, *_: object, **__: object) -> None:
+        reading.append(story_id)
+        over.wait(DEADLINE)
+        raise HistoryError(path, "is locked", "try again")
+
+    monkeypatch.setattr(stories_module, "read_story", read)
+    stories = Stories(Settings(history="h.db"), lambda _: None)
+    for number in range(3 * READERS):
+        leaving = asyncio.create_task(stories.find(number))
+        await asyncio.sleep(MS)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+    staying = asyncio.create_task(stories.find(100))
+    await asyncio.sleep(20 * MS)
+    while_busy = sorted(reading)
+    over.set()
+
+    assert await staying is None
+    assert while_busy == [0, 1, 2, 3]
+    assert sorted(reading) == [0, 1, 2, 3, 100]
+
+
 async def test_history_that_cannot_be_read_is_no_reason_to_know_nothing(tmp_path: Path) -> None:
     """What the process remembers must do then; nothing is made where the file was."""
     world, history = front_page(3), tmp_path / "hn.db"
@@ -377,7 +407,9 @@ async def test_fault_of_ours_is_one_line(caplog: pytest.LogCaptureFixture) -> No
 
 
 async def test_port_that_cannot_be_had_is_a_sentence() -> None:
-    """Before anything is polled: it is taken, or the host is another machine's."""
+    """Before anything is polled, or opened: it is taken, or the host is another machine's."""
+    # Python complains of what is left open.
+    environment = {"NOTIFY_SOCKET": "/nowhere", "PYTHONWARNINGS": "always::ResourceWarning"}
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         number = taken.getsockname()[1]
         async with Simulator(front_page(1)) as simulator:
@@ -386,7 +418,7 @@ async def test_port_that_cannot_be_had_is_a_sentence() -> None:
                 ("192.0.2.1:0", "192.0.2.1:0: Cannot assign requested address"),
             ):
                 options = ("--api-url", simulator.url, "--serve", place)
-                async with started(*options, wait=False) as service:
+                async with started(*options, wait=False, env=environment) as service:
                     code = await service.process.wait()
 
                 assert code == 2
@@ -450,7 +482,10 @@ async def test_extra_that_is_missing_is_a_sentence(
     name = option.partition("=")[0]
     assert code == 2
     (line,) = service.lines
-    assert line.endswith(f"] argument {name}: needs {module}: pip install 'hn-comments[serve]'")
+    package = module.replace("_", "-")
+    assert line.endswith(
+        f"] argument {name}: needs {package}: {sys.executable} -m pip install {package}"
+    )
 
 
 # The end.

@@ -1,5 +1,6 @@
 """Whether the program works, and whether what it knows is fresh."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -61,6 +62,19 @@ def test_polls_that_take_longer_than_the_period_have_one_of_their_own() -> None:
     assert watched.health.staleness() is None
     watched.clock.now += 2
     assert watched.health.staleness() is not None
+
+
+def test_freshness_goes_by_the_distance_that_is_in_force() -> None:
+    """A poll a minute is as it should be while the socket tells of changes, whatever the period."""
+    watched = Watched(5.0)
+    for wait, fresh in ((60.0, 180), (None, 180), (5.0, 15)):
+        watched.health.tell(replace(BEGAN, wait=wait))
+        watched.health.publish(EXACT)
+
+        watched.clock.now += fresh
+        assert watched.health.staleness() is None
+        watched.clock.now += 1
+        assert watched.health.staleness() is not None
 
 
 @pytest.mark.parametrize(("period", "patience"), [(5.0, 190.0), (3600.0, 10_810.0)])

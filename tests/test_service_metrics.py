@@ -8,11 +8,11 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hn_comments import Settings, Traffic, Trouble
-from hn_comments.events import NoticeTaken
+from hn_comments import Settings, Traffic, Trouble, __version__
+from hn_comments.events import NoticeTaken, PollBegan
 from hn_comments.service.metrics import Metrics
 from hn_comments.simulator import Simulator
 
@@ -68,7 +68,7 @@ async def test_metrics_add_up_to_the_polls() -> None:
     assert found["hn_comments_comments",] == 11
     assert found["hn_comments_new_comments_total",] == 1
     assert found["hn_comments_period_seconds",] == 200 * MS
-    assert found["hn_comments_build_info", sys.version.split()[0], "0.1.0"] == 1
+    assert found["hn_comments_build_info", sys.version.split()[0], __version__] == 1
     assert found["process_resident_memory_bytes",] > 1e6
     assert str(world.top[0]) not in text
     assert "_created" not in text
@@ -97,6 +97,28 @@ def test_what_polls_found_is_counted() -> None:
     assert found["hn_comments_allowed_requests_per_second",] == 2.5
     assert found["hn_comments_last_exact_poll_timestamp_seconds",] == exact > 1e9
     assert found["hn_comments_last_poll_timestamp_seconds",] >= exact
+
+
+def test_metrics_of_the_program_around_us_stay_as_they_are() -> None:
+    """Ours do not say when each of them was made; those of others may."""
+    metrics = Metrics(Settings(), lambda: None)
+    theirs = CollectorRegistry()
+    Counter("jobs", "Jobs of somebody else", registry=theirs)
+
+    assert "_created" not in generate_latest(metrics.registry).decode()
+    assert "jobs_created" in generate_latest(theirs).decode()
+
+
+def test_period_is_the_distance_that_is_in_force() -> None:
+    """The socket has polls come seldom; the last poll of a run says nothing of another one."""
+    metrics = Metrics(Settings(period=5), lambda: None)
+    found = [measure(metrics)["hn_comments_period_seconds",]]
+
+    for wait in (60.0, None, 5.0):
+        metrics.tell(PollBegan(poll=1, list="top", posts=5, wait=wait))
+        found.append(measure(metrics)["hn_comments_period_seconds",])
+
+    assert found == [5, 60, 60, 5]
 
 
 def test_notices_are_counted_by_receiver_and_outcome() -> None:

@@ -13,7 +13,7 @@ from hn_comments.service.latest import Latest
 from hn_comments.service.streams import Streams
 
 from .reports import report, titled
-from .support import MS, eventually
+from .support import DEADLINE, MS, eventually
 
 
 # A document of half a megabyte.
@@ -85,7 +85,7 @@ async def test_slow_stream_gets_the_newest_document() -> None:
 
 
 async def test_too_many_streams_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a status that has a browser come back."""
+    """With a status that has a browser come back; a connection is a file, so it is closed."""
     monkeypatch.setattr("hn_comments.service.streams.MAX_STREAMS", 2)
     async with serving() as (_, streams, port):
         with connect(port), connect(port):
@@ -93,6 +93,8 @@ async def test_too_many_streams_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
             with connect(port) as third:
                 reader, writer = await asyncio.open_connection(sock=third)
                 status = await reader.readline()
+                async with asyncio.timeout(DEADLINE):
+                    await reader.read()
                 writer.close()
 
     assert status.split()[1] == b"503"

@@ -26,6 +26,7 @@ from hn_comments import (
     Session,
     Settings,
     URLFetcher,
+    __version__,
 )
 from hn_comments.api.fetcher import MAX_REDIRECTS
 from hn_comments.api.session import MAX_BODY, redirect_target, retry_after
@@ -45,7 +46,7 @@ async def test_requests_say_who_we_are_and_want_plain_json() -> None:
     async with server(handle) as url, Session(Settings(api_url=url)) as session:
         await URLFetcher(session).fetch("x.json")
 
-    assert seen[0]["User-Agent"] == "hn-comments/0.1.0"
+    assert seen[0]["User-Agent"] == f"hn-comments/{__version__}"
     assert seen[0]["Accept-Encoding"] == "identity"
 
 

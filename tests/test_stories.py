@@ -363,7 +363,7 @@ async def test_faults_everywhere_never_make_a_count_wrong(seed: int) -> None:
         simulator.faults = {"drop": 0.1, "503": 0.1, "truncated": 0.1}
         simulator._random.seed(seed)
         for _ in range(3):
-            report = await poll_once(URLFetcher(fetcher.session))
+            report = await poll_once(URLFetcher(fetcher.source))
             for story, size in zip(report.stories, (30, 20, 10), strict=False):
                 if story.status == "exact":
                     assert story.count

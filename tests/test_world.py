@@ -1,7 +1,10 @@
 """Another world behind the same address: noticed, said, and counted anew."""
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +43,21 @@ async def run_once(world: World, path: str, ear: Ear) -> PollReport:
     return reports[0]
 
 
+async def poll(fetcher: URLFetcher, memory: Memory, number: int, history: History) -> None:
+    await Poll(fetcher, Settings(), memory=memory, number=number, history=history).run(
+        lambda _: None
+    )
+
+
 def polls_in(path: str) -> int:
     with closing(sqlite3.connect(path)) as connection:
         (number,) = connection.execute("SELECT count(*) FROM polls").fetchone()
     assert isinstance(number, int)
     return number
+
+
+def read(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
 def older(world: World) -> World:
@@ -77,6 +90,37 @@ async def test_history_of_another_world_is_kept_apart(path: str, other: Any) -> 
     assert (polls_in(path), polls_in(event.kept)) == (1, 1)
 
 
+@pytest.mark.parametrize("way", ["renamed", "moved"])
+async def test_worlds_are_never_mixed_in_a_file(
+    path: str, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A file that cannot be renamed is not written until it can, or until it is moved away."""
+    ear, world, memory = Ear(), older(front_page(2, 3)), Memory()
+    await run_once(front_page(5, 6), path, ear)
+    before, seen = read(path), []
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    async with client(world) as (_, fetcher), History(path, Troubles(ear)) as history:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", refuse)
+            for number in (1, 2):
+                await poll(fetcher, memory, number, history)
+                seen.append(read(path))
+        if way == "moved":
+            os.replace(path, f"{path}.mine")  # noqa: PTH105 - no name is a Path here
+        await poll(fetcher, memory, 3, history)
+
+    assert seen == [before, before]
+    assert polls_in(path) == 3
+    (kept,) = glob(f"{path}.*")  # noqa: PTH207 - likewise
+    assert read(kept) == before
+    trouble, end = ear.sentences()
+    assert "is about another world, and cannot be renamed (Permission denied)" in trouble
+    assert end == f"{path} can be written again: it has the 2 polls that were not in it"
+
+
 async def test_same_world_costs_one_request_a_run(path: str) -> None:
     """One known item is read again; nothing is said."""
     ear, world = Ear(), front_page(5, 6)
@@ -106,15 +150,18 @@ async def test_item_that_changed_alone_is_believed_in_the_end() -> None:
     assert not ear.sentences()
 
 
-async def test_mock_that_is_started_anew_is_counted_anew() -> None:
-    """While the program runs: fewer items, with the same ids."""
+@pytest.mark.parametrize(("before", "after"), [((5, 6), (2,)), ((30,), (36, 60, 9))])
+async def test_mock_that_is_started_anew_is_counted_anew(
+    before: tuple[int, ...], after: tuple[int, ...]
+) -> None:
+    """While the program runs: fewer items with the same ids, or more, some of them read at once."""
     clock, ear = Clock(), Ear()
     memory = Memory(clock, troubles=Troubles(ear))
-    async with Simulator(front_page(5, 6)) as simulator:
+    async with Simulator(front_page(*before)) as simulator:
         settings = Settings(api_url=simulator.url, retries=0)
         async with Session(settings) as session:
             await poll_once(URLFetcher(session), memory=memory, limit=10)
-            simulator.world = older(front_page(2))
+            simulator.world = older(front_page(*after))
             for item in [*simulator.world.items]:
                 simulator.world.touch(item)
             reports = []
@@ -124,7 +171,7 @@ async def test_mock_that_is_started_anew_is_counted_anew() -> None:
                 reports.append(report)
 
     assert reports[0].status != "exact"
-    assert [story.count and story.count.comments for story in reports[-1].stories] == [2]
+    assert [story.count and story.count.comments for story in reports[-1].stories] == [*after]
     assert reports[-1].status == "exact"
     assert len(ear.sentences()) == 1
 

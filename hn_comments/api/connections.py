@@ -135,6 +135,13 @@ class Connector(aiohttp.TCPConnector):
         if attempt.protocol is not None:
             self._good.add(attempt.protocol)
 
+    def end(self, attempt: Attempt) -> None:
+        """
+        Note that *attempt* is over, however it went: its connection is new no more.
+        """
+        self._room.new.discard(attempt)
+        break_off(attempt.transport)
+
     def count(self) -> int:
         """
         Return how many connections are open and have answered.
@@ -163,7 +170,7 @@ class Connector(aiohttp.TCPConnector):
         Return a socket for *address*, and note it in the current attempt.
         """
         attempt = ATTEMPT.get()
-        # Before anything can fail: that there are no more files is a failed connection, too.
+        # Added first: having no more files is a failed connection, too.
         self._room.new.add(attempt)
         family, kind, protocol, _, _ = address
         made = socket.socket(family, kind, protocol)

@@ -52,8 +52,8 @@ class URLFetcher:
     After *max_fetches* requests `FetchLimitExceeded` is raised instead.
     """
 
-    def __init__(self, session: Source, max_fetches: int | None = None) -> None:
-        self.session = session
+    def __init__(self, source: Source, max_fetches: int | None = None) -> None:
+        self.source = source
         self.max_fetches = max_fetches
         self.fetch_counter = 0
         self.retry_counter = 0
@@ -85,7 +85,7 @@ class URLFetcher:
             FetchLimitExceeded: if the budget is used up.
             RateLimited: if the server has refused everything for a minute.
         """
-        waits = delays(0 if failed else self.session.settings.retries)
+        waits = delays(0 if failed else self.source.settings.retries)
         # Some errors are no fault of this item, and so use up none of its retries.
         faultless = itertools.repeat(REFUSED_DELAY, MAX_REFUSALS)
         tries = 1
@@ -106,7 +106,7 @@ class URLFetcher:
         """
         Send one request, and follow redirects on the same host.
         """
-        url = URL(f"{self.session.settings.api_url}/{path}", encoded=True)
+        url = URL(f"{self.source.settings.api_url}/{path}", encoded=True)
         seen = {url}
         for _ in range(1 + MAX_REDIRECTS):
             answer = await self._send(path, url, failed=failed)
@@ -124,7 +124,7 @@ class URLFetcher:
         """
         Send one request in its turn, and tell the pacer how it was answered.
         """
-        pacer = self.session.pacer
+        pacer = self.source.pacer
         self._check_budget()
         # Waiting for a turn must not count as waiting for an answer, or a large tree
         # would time itself out.
@@ -134,7 +134,7 @@ class URLFetcher:
             self._check_budget()
             self.fetch_counter += 1
             sent = True
-            answer = await (self.session.get_soon if failed else self.session.get)(path, url)
+            answer = await (self.source.get_soon if failed else self.source.get)(path, url)
             pacer.accept(sent_at)
         except BadStatus as exc:
             if not exc.is_overload:
@@ -157,7 +157,7 @@ class URLFetcher:
         """
         self.refused_counter += exc.asks_to_wait
         now = asyncio.get_running_loop().time()
-        if self._refused_since is None or self.session.pacer.accepted_at > self._refused_since:
+        if self._refused_since is None or self.source.pacer.accepted_at > self._refused_since:
             self._refused_since = now
         if now - self._refused_since >= MAX_REFUSED:
             raise RateLimited(exc) from exc

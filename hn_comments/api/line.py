@@ -27,6 +27,7 @@ from .protocol import (
     write_request,
 )
 from .reasons import describe
+from .session import Session
 
 
 # Seconds between two signs of life; Google's library gives as many.
@@ -175,9 +176,9 @@ def why_closed(frame: aiohttp.WSMessage) -> str:
     return "the server hung up"
 
 
-async def dial(http: aiohttp.ClientSession, url: URL, on_push: Callable[[Push], object]) -> Line:
+async def dial(session: Session, url: URL, on_push: Callable[[Push], object]) -> Line:
     """
-    Return a line to *url*; somebody has to `close` it.
+    Return a line to *url*, over the connections of *session*; somebody has to `close` it.
 
     Raises:
         Lost: if there is none.
@@ -186,9 +187,14 @@ async def dial(http: aiohttp.ClientSession, url: URL, on_push: Callable[[Push], 
     attempt = begin_attempt()
     try:
         # Nothing may be compressed: a small frame could become a large one.
-        socket = await http.ws_connect(url, autoclose=False, compress=0, max_msg_size=MAX_MESSAGE)
+        socket = await session.http.ws_connect(
+            url, autoclose=False, compress=0, max_msg_size=MAX_MESSAGE
+        )
     except aiohttp.WSServerHandshakeError as exc:
         raise Lost(f"there is none: HTTP {exc.status}") from exc
     except (aiohttp.ClientError, OSError, ValueError) as exc:
         raise Lost(describe(exc)) from exc
+    finally:
+        # Attempts that never end would look like connections that never answer.
+        session.connector.end(attempt)
     return Line(socket, attempt.transport, on_push)

@@ -4,9 +4,10 @@ Say which errors are transient, and how long to wait before each retry.
 The loop that uses both is in `fetcher`.
 """
 
-import random
+import itertools
 from collections.abc import Iterator
 
+from .. import tasks
 from ..errors import BadStatus, ConnectionFailed, FetchError, FetchTimeout, NotJSON, ProxyFailed
 
 
@@ -15,10 +16,6 @@ FIRST_DELAY = 0.25
 
 # Seconds between retries at most: ten retries wait for less than a minute in all.
 MAX_DELAY = 8.0
-
-# Each delay is at least this share of its nominal length; the rest is random, so that
-# requests that failed together do not come back together.
-MIN_SHARE = 0.5
 
 # Client errors that mean "later": Request Timeout, Enhance Your Calm, Too Early,
 # Too Many Requests (RFC 9110, RFC 8470, RFC 6585). All of 5xx is added below.
@@ -40,8 +37,6 @@ def is_transient(error: FetchError) -> bool:
 
 def delays(retries: int) -> Iterator[float]:
     """
-    Yield *retries* delays in seconds, each about twice the one before.
+    Return *retries* delays in seconds, each about twice the one before.
     """
-    for exponent in range(retries):
-        nominal = min(FIRST_DELAY * 2**exponent, MAX_DELAY)
-        yield nominal * random.uniform(MIN_SHARE, 1)
+    return itertools.islice(tasks.delays(FIRST_DELAY, MAX_DELAY), retries)

@@ -30,7 +30,7 @@ GAIN = 1.15
 STALLED = 2
 
 # Seconds after which it is tried again.
-PATIENCE = 10.0
+BUSY_SECONDS = 10.0
 
 
 class Room:
@@ -99,7 +99,7 @@ class Room:
             self._best = max(self._best, rate)
         if self._stalled >= STALLED:
             self._stalled = 0
-            self._busy_until = now + PATIENCE
+            self._busy_until = now + BUSY_SECONDS
         self._measure(in_flight, now)
 
     def _measure(self, in_flight: int, now: float) -> None:

@@ -27,12 +27,12 @@ from ..errors import (
     ProxyFailed,
     RedirectRefused,
 )
+from ..files import most_sockets
 from ..models import SourceName
 from ..settings import Settings
 from .addresses import proxy_for
-from .connections import Attempt, Connector, begin_attempt, break_off
+from .connections import Attempt, Connector, begin_attempt
 from .deadlines import Deadlines
-from .files import most_sockets
 from .pacer import FIRST_IN_FLIGHT, Pacer
 from .reasons import describe, guess
 from .room import Room
@@ -50,12 +50,14 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # An item that failed in an earlier poll gets this share of the fetch timeout, once: while it
 # is broken, it must not hold up each poll as long as it did the first.
-PATIENCE = 1 / 4
+SHORT_SHARE = 1 / 4
 
 # Seconds without a request after which connections are given back, and how many are kept: as many
 # as the next poll begins with.
 IDLE = 2.0
 KEPT = FIRST_IN_FLIGHT
+
+NOT_OPEN = "a Session is open only inside `async with Session(...)`"
 
 
 class Session:
@@ -72,10 +74,11 @@ class Session:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self._room = Room()
-        self.pacer = Pacer(min(self.settings.connections, most_sockets()), self._room.pays)
+        most = most_sockets(self.settings.other_files)
+        self.pacer = Pacer(min(self.settings.connections, most), self._room.pays)
         self.on_change: Callable[[], object] = lambda: None
         self._deadlines = Deadlines(self.settings.fetch_timeout)
-        self._short_deadlines = Deadlines(self.settings.fetch_timeout * PATIENCE)
+        self._short_deadlines = Deadlines(self.settings.fetch_timeout * SHORT_SHARE)
         self._http: aiohttp.ClientSession | None = None
         self._connector: Connector | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -134,7 +137,7 @@ class Session:
         """
 
     async def _get(self, path: str, url: URL, deadlines: Deadlines) -> bytes | URL:
-        attempt = begin_attempt()
+        connector, attempt = self.connector, begin_attempt()
         deadline = deadlines.start(attempt.note_phase)
         try:
             with deadline:
@@ -143,16 +146,15 @@ class Session:
             self._judge_connections(attempt, deadline.at - deadlines.seconds)
             raise self._translate(exc, path, url, attempt, deadlines.seconds) from exc
         finally:
-            self._room.new.discard(attempt)
-            break_off(attempt.transport)
+            connector.end(attempt)
             if self._idle is None and not self._is_busy:
                 self._idle = asyncio.get_running_loop().call_later(IDLE, self._give_back)
 
     async def _send(self, path: str, url: URL, attempt: Attempt) -> bytes | URL:
         async with self.http.get(url, allow_redirects=False) as response:
             attempt.answered = True
-            if attempt.sockets and self._connector is not None:
-                self._connector.prove(attempt)
+            if attempt.sockets:
+                self.connector.prove(attempt)
             self._heard_at = asyncio.get_running_loop().time()
             if response.status == 200:
                 return await read_body(path, response)
@@ -171,17 +173,17 @@ class Session:
         """
         now = asyncio.get_running_loop().time()
         works = self._heard_at is not None and self._heard_at >= (sent_at + now) / 2
-        if self._connector is None or attempt.answered:
+        if attempt.answered:
             return
         if attempt in self._room.new:
             # One that fails at once leaves no time for others to be answered.
-            kept = self._connector.count() if works or attempt.reached is None else 0
+            kept = self.connector.count() if works or attempt.reached is None else 0
             if kept and self._room.is_full(kept):
                 self.pacer.shrink(kept)
         elif attempt.is_kept_and_silent and not works:
             # The network may have forgotten it while this machine slept, and then forgot the
             # others, too. Not all are made anew at once.
-            self._connector.give_up()
+            self.connector.give_up()
             self.pacer.shrink(KEPT)
 
     def _give_back(self) -> None:
@@ -189,8 +191,8 @@ class Session:
         Keep only a few connections, if there was no request for a while.
         """
         self._idle = None
-        if self._connector is not None and not self._is_busy:
-            self._connector.give_back(KEPT)
+        if not self._is_busy:
+            self.connector.give_back(KEPT)
             self._room.restart()
             self.pacer.shrink(KEPT)
 
@@ -209,6 +211,8 @@ class Session:
             return CertificateInvalid(path, str(exc.certificate_error))
         if isinstance(exc, aiohttp.ClientHttpProxyError):
             return ProxyFailed(path, self._proxy_name, exc.status)
+        if self._proxy and isinstance(exc, aiohttp.ClientConnectorDNSError):
+            hint = " (the proxy)"
         return ConnectionFailed(path, describe(exc) + hint)
 
     @property
@@ -221,8 +225,17 @@ class Session:
         The client, while it is open.
         """
         if self._http is None:
-            raise RuntimeError("a Session is open only inside `async with Session(...)`")
+            raise RuntimeError(NOT_OPEN)
         return self._http
+
+    @property
+    def connector(self) -> Connector:
+        """
+        The client's connections, once it was opened.
+        """
+        if self._connector is None:
+            raise RuntimeError(NOT_OPEN)
+        return self._connector
 
     @property
     def _proxy_name(self) -> str:

@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn, Self
 
-import async_timeout
+from async_timeout import timeout
 from yarl import URL
 
 from ..errors import ConnectionFailed, quote
 from ..events import Troubles
 from ..models import SourceName
-from ..tasks import gather_or_stop, stop_tasks
+from ..tasks import MIN_SHARE, gather_or_stop, stop_tasks
 from .addresses import parse
 from .deadlines import Deadlines
 from .line import Line, Lost, dial
@@ -28,13 +28,10 @@ from .session import Session
 
 
 # Seconds until there must be a connection and a hello.
-PATIENCE = 5.0
+HELLO_TIMEOUT = 5.0
 
 # Seconds before a lost socket is tried again: at first, and at most; they double in between.
 FIRST_WAIT, MAX_WAIT = 1.0, 60.0
-
-# Each wait is at least this share of its length, so that not all clients come back together.
-MIN_SHARE = 0.5
 
 # Seconds that a socket must last before the waits begin anew.
 STEADY = 300.0
@@ -157,8 +154,8 @@ class SocketSource:
         line: Line | None = None
         beside: list[asyncio.Task[None]] = []
         try:
-            async with async_timeout.timeout(PATIENCE):
-                line = await dial(self._session.http, url, self._hear)
+            async with timeout(HELLO_TIMEOUT):
+                line = await dial(self._session, url, self._hear)
                 await line.wait_for_hello()
             self._line = line
             self._tried.set()
@@ -166,7 +163,7 @@ class SocketSource:
             beside += map(asyncio.create_task, works)
             await line.run()
         except TimeoutError:
-            return Lost(f"no hello within {PATIENCE:g} seconds")
+            return Lost(f"no hello within {HELLO_TIMEOUT:g} seconds")
         except Lost as exc:
             return exc
         except Exception as exc:  # noqa: BLE001 - a bug here must not stop all reading

@@ -18,6 +18,7 @@ from ..durations import describe_duration
 from ..kinds import FLAG, POSTS, Kind, hide, show
 from ..settings import (
     MAX_LIMIT,
+    OCCASIONS,
     OPTIONS,
     STORY_LISTS,
     BadSetting,
@@ -198,7 +199,9 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
         print_completion(parser, shell)
         parser.exit()
     source = take_api_url(given)
-    if addresses := os.environ.get(NOTIFY_VARIABLE, "").split():
+    addresses = os.environ.get(NOTIFY_VARIABLE, "").split()
+    # It may be there for other runs, too, which have nothing to tell.
+    if addresses and given.keys() & OCCASIONS:
         given["notify"] = (*given.get("notify", ()), *addresses)
     try:
         # An option that repeats a default contradicts others, too; `Settings` cannot see it.
@@ -286,10 +289,24 @@ def check_surroundings(parser: Parser, settings: Settings) -> None:
         parser.error(problem)
     if settings.notify_test and not settings.has_receivers:
         parser.error("argument --notify-test: needs --notify or --notify-command")
+    check_terminal(parser, settings)
+    check_files(parser, settings)
+
+
+def check_terminal(parser: Parser, settings: Settings) -> None:
+    """
+    Refuse a live table where nobody could see it.
+    """
     if settings.live and not (sys.stdout and sys.stdout.isatty()):
         parser.error("argument --live: needs a terminal, and standard output is none")
     if settings.live and os.environ.get("TERM") == "dumb":
         parser.error("argument --live: needs a terminal that can do more than TERM=dumb")
+
+
+def check_files(parser: Parser, settings: Settings) -> None:
+    """
+    Refuse to write two things to one file.
+    """
     if settings.history and is_part_of(settings.output or STDOUT, settings.history):
         name = "argument --output" if settings.output else "standard output"
         parser.error(f"{name}: is a file that --history writes")

@@ -5,18 +5,10 @@ Only the command does this: a program that imports the package decides for itsel
 """
 
 import gc
-import logging
 
-from ..settings import OTHER_FILES
+from ..files import raise_file_limit
+from ..settings import Settings
 
-
-try:
-    import resource
-except ImportError:  # Windows has no such limit
-    resource = None  # type: ignore[assignment]
-
-
-logger = logging.getLogger(__name__)
 
 # Objects made since the last garbage collection that start the next one; Python's own is
 # 700. A pending comment has some ten, and cycles are rare: only failures make them.
@@ -27,9 +19,9 @@ GC_THRESHOLD = 50_000
 TLS_BUFFER = 32 << 10
 
 
-def fit_process(connections: int) -> None:
+def fit_process(settings: Settings) -> None:
     """
-    Have collector, buffers and the limit on open files suit so many *connections*.
+    Have collector, buffers and the limit on open files suit what *settings* allow.
     """
     from asyncio import sslproto
 
@@ -38,22 +30,4 @@ def fit_process(connections: int) -> None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     sslproto.SSLProtocol.max_size = TLS_BUFFER
-    raise_file_limit(connections + OTHER_FILES)
-
-
-def raise_file_limit(wanted: int) -> None:
-    """
-    Let this process open *wanted* files, or as many as the system allows.
-    """
-    if resource is None:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError) as exc:
-        # A system can refuse what the hard limit allows. The pacer keeps below the soft one.
-        logger.debug("The limit on open files stays at %d: %s", soft, exc)
+    raise_file_limit(settings.connections + settings.other_files)

@@ -124,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{parser.prog}: error: cannot write {args.output!r}: {exc.strerror}\n"
             )
             return EXIT_ERRORS
+    if args.output != "-" and sys.stdout and sys.stdout.isatty():
+        sys.stdout.write(f"The page is {args.output}.\n")
     return EXIT_DONE
 
 

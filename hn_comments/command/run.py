@@ -165,7 +165,7 @@ def watch_and_print(settings: Settings, printer: Printer, stopper: Stopper) -> N
     service = make_service(settings, control, printer)
     if is_service(settings) and not has_terminal():
         stopper.on_hangup = printer.reopen
-    fit_process(settings.connections)
+    fit_process(settings)
     reports = watch(settings, control=control, on_event=tell)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(publish(reports, control, printer, stopper, service))
@@ -218,12 +218,21 @@ async def publish(
                 printer.publish(report)
                 if service is not None:
                     service.publish(report)
-                # Until this report is taken, polls wait. Looking again and again is simplest,
-                # since the thread that makes room knows nothing of loops.
-                while printer.writer.backlog > ROOM and not stopper.stopped:  # noqa: ASYNC110
-                    await asyncio.sleep(LOOK)
+                # Until this report is taken, polls wait.
+                await wait_for_room(printer.writer, stopper)
     finally:
         printer.write(display.last_table())
+
+
+async def wait_for_room(writer: Writer, stopper: Stopper) -> None:
+    """
+    Return when a slow reader has left no more than `ROOM`, or after a signal.
+    """
+    import asyncio
+
+    # Looking again and again is simplest: the thread that makes room knows nothing of loops.
+    while writer.backlog > ROOM and not stopper.stopped:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK)
 
 
 def drain(writer: Writer, stopper: Stopper) -> None:

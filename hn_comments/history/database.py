@@ -26,7 +26,7 @@ HEADER_SIZE = 100
 DATABASE_ERRORS = (sqlite3.Error, UnicodeError)
 
 # What to do about a file that is no history.
-CHOOSE_ANOTHER = "give --history another name"
+CHOOSE_ANOTHER = "name another one"
 
 
 def open_database(path: str) -> sqlite3.Connection:

@@ -10,9 +10,8 @@ kept, and a later poll writes it all.
 
 import asyncio
 import functools
-import sys
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,7 +20,7 @@ from ..errors import HistoryError
 from ..events import Event, HistoryMoved, NotTold, PollsLost, Troubles
 from ..memory import Memory
 from ..models import Crossing, Notice, PollReport
-from .database import DATABASE_ERRORS, explain, is_busy, rename
+from .database import DATABASE_ERRORS, identify, is_busy, rename
 from .store import FileMovedError, Store
 
 
@@ -39,6 +38,9 @@ PATIENCE, PATIENCE_AT_THE_END = 5.0, 0.5
 # Seconds between two tries while another process writes.
 TRY_AGAIN = 0.05
 
+# Seconds between looks whether the lines of a poll have reached their reader.
+LOOKS = (0.01, 0.05, 0.2, 0.5)
+
 
 class History:
     """
@@ -55,7 +57,7 @@ class History:
         troubles: Troubles | None = None,
         *,
         api_url: str = "",
-        told: Callable[[], int] = lambda: sys.maxsize,
+        told: Callable[[], int] | None = None,
         thresholds: Sequence[str] = (),
         audiences: Sequence[str] = ("reader",),
         keep: float | None = None,
@@ -69,6 +71,8 @@ class History:
         self.keep = keep
         self._store: Store | None = None
         self._memory: Memory | None = None
+        # What tells a file of another world, which is to be renamed, from others.
+        self._foreign: tuple[int, int] | None = None
         # What is not in the file, how much was given up, and what may not be told yet.
         self._waiting: deque[PollReport] = deque(maxlen=MAX_WAITING)
         self._lost = 0
@@ -76,8 +80,8 @@ class History:
         # Notices that were taken, and thresholds that are new to the file.
         self._sent: list[Notice] = []
         self._added: set[str] = set()
-        # Whether somebody cannot wait for another process that writes.
-        self._hurried = False
+        # How many cannot wait for another process that writes.
+        self._hurried = 0
         # Polls that remember nothing overlap.
         self._turn = asyncio.Lock()
         # One thread: SQLite connections dislike others, and one write waits for another.
@@ -97,7 +101,9 @@ class History:
             count, seconds = await self._uncut(self._call(self._opened.failures))
             if count:
                 self.troubles.resume("polls", count=count, seconds=seconds)
-            await self._uncut(self._add_thresholds())
+            for above in self._opened.above:
+                self._added.add(above.threshold)
+                self.troubles.tell(above)
         finally:
             if self._store is None:
                 self._thread.shutdown(wait=False)
@@ -111,19 +117,8 @@ class History:
     ) -> None:
         await self._uncut(self._close())
 
-    async def _add_thresholds(self) -> None:
-        async def add() -> None:
-            for above in await self._call(self._opened.add_thresholds, self.thresholds):
-                self._added.add(above.threshold)
-                self.troubles.tell(above)
-
-        error = await self._retry(add, PATIENCE)
-        if error is not None:
-            raise explain(self.path, error) from error
-
     async def _close(self) -> None:
         try:
-            self._hurried = False
             if self._waiting or self._sent or self._just_told():
                 await self._write(PATIENCE_AT_THE_END)
             self._tell_what_is_lacking()
@@ -145,8 +140,7 @@ class History:
         """
         Give the file another name, since it is about another world, and return that.
 
-        Raises:
-            HistoryError: if that cannot be done.
+        Where that cannot be done, nothing is written until it can, or until the file is gone.
         """
         return await self._uncut(self._set_aside())
 
@@ -155,10 +149,26 @@ class History:
             store, self._store, self._memory = self._store, None, None
             self._waiting.clear()
             self._untold.clear()
-            if store is None:
-                return None
-            await self._call(store.close)
-            return await self._call(rename, self.path)
+            if store is not None:
+                self._foreign = store.identity
+                await self._call(store.close)
+            try:
+                return await self._rename_foreign()
+            except HistoryError:
+                return None  # The next save tries again, and says why if it cannot.
+
+    async def _rename_foreign(self) -> str | None:
+        """
+        Rename the file at the path if it is about another world, and return its new name.
+
+        Raises:
+            HistoryError: if that cannot be done.
+        """
+        foreign, kept = self._foreign, None
+        if foreign is not None and identify(self.path) == foreign:
+            kept = await self._call(rename, self.path)
+        self._foreign = None
+        return kept
 
     async def save(self, report: PollReport, memory: Memory) -> Collection[Crossing]:
         """
@@ -168,6 +178,20 @@ class History:
         returned are the crossings that another process has noted before: it tells them.
         """
         return await self._uncut(self._save(report, memory))
+
+    async def note_told(self) -> None:
+        """
+        Write soon that news was told; a program that is killed before tells it again.
+
+        Where a reader is slow or the file is busy, the next save writes it.
+        """
+        if not any(report.news for report in self._untold):
+            return
+        for seconds in LOOKS:
+            await asyncio.sleep(seconds)
+            if any(report.news for report in self._just_told()):
+                await self._uncut(self._write(0.0))
+                return
 
     def note_sent(self, notice: Notice) -> None:
         """
@@ -233,6 +257,7 @@ class History:
             await asyncio.sleep(TRY_AGAIN)
 
     async def _open(self) -> None:
+        await self._rename_foreign()
         loop = asyncio.get_running_loop()
 
         def tell(event: Event) -> None:
@@ -246,6 +271,7 @@ class History:
                 self.api_url,
                 tell,
                 is_recalled=recalled,
+                thresholds=self.thresholds,
                 audiences=self.audiences,
                 keep=self.keep,
             )
@@ -262,8 +288,17 @@ class History:
         self.troubles.tell(HistoryMoved(path=self.path))
 
     def _just_told(self) -> list[PollReport]:
-        upto = self.told()
-        return [report for report in self._untold if report.poll <= upto]
+        """
+        Return the reports up to the last one that was told.
+
+        They are told in the order in which they were saved; with overlapping polls that is not
+        the order of their numbers.
+        """
+        untold = [*self._untold]
+        if self.told is None:
+            return untold
+        numbers, last = [report.poll for report in untold], self.told()
+        return untold[: numbers.index(last) + 1] if last in numbers else []
 
     def _tell_what_is_lacking(self) -> None:
         if self._waiting or self._lost:
@@ -299,15 +334,20 @@ class History:
             try:
                 await asyncio.wait([task])
             except asyncio.CancelledError as exc:
-                interruption, self._hurried = exc, True
+                self._hurried += interruption is None
+                interruption = exc
         if interruption is not None:
+            # A poll that ran out of time: the next ones can wait as before.
+            self._hurried -= 1
             task.exception()  # or it would be reported as never retrieved
             raise interruption
         return task.result()
 
 
-def without(reports: Collection[PollReport], done: Collection[PollReport]) -> deque[PollReport]:
+def without(reports: Iterable[PollReport], done: Iterable[PollReport]) -> deque[PollReport]:
     """
     Return *reports* but for those that are done.
     """
-    return deque((report for report in reports if report not in done), MAX_WAITING)
+    # By their numbers: two reports are compared post by post.
+    numbers = {report.poll for report in done}
+    return deque((report for report in reports if report.poll not in numbers), MAX_WAITING)

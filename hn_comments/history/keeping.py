@@ -4,6 +4,7 @@ Remove from the history file what is old: a little at a time, so that nobody wai
 The file does not shrink by that, but it stops growing: SQLite writes new rows where old ones were.
 """
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Collection
@@ -21,8 +22,7 @@ PAUSE = 600.0
 # Polls for which a clock that is years ahead removes nothing: after a start, until it is set right.
 TRUSTED = 20
 
-# When the poll so many before the last began.
-FIND_EARLIER = "SELECT started_at FROM polls ORDER BY poll_id DESC LIMIT 1 OFFSET ?"
+FIND_LAST = "SELECT started_at FROM polls ORDER BY poll_id DESC LIMIT ?"
 
 FIND_OLD = """
     SELECT story_id FROM stories
@@ -31,12 +31,12 @@ FIND_OLD = """
 # What belongs to a story and can be much, with a key of its rows. The rest goes with the story.
 LARGE = (("items", "item_id"), ("counts", "poll_id"), ("removals", "rowid"))
 
-# A poll stays as long as the count of some story is from it.
+# A poll stays as long as the count of some story is from it; the last ones stay to judge the clock.
 REMOVE_POLLS = """
     DELETE FROM polls WHERE poll_id IN (
         SELECT poll_id FROM polls WHERE started_at < ? AND NOT EXISTS (
             SELECT 1 FROM counts WHERE counts.poll_id = polls.poll_id
-        ) LIMIT ?
+        ) AND poll_id < (SELECT max(poll_id) FROM polls) - ? LIMIT ?
     )
 """
 
@@ -44,12 +44,17 @@ REMOVE_POLLS = """
 def find_end(connection: sqlite3.Connection, now: datetime, keep: float) -> str:
     """
     Return the time before which all is old: *keep* seconds before *now*, if the clock is right.
+
+    Where it went on by more than that between two of the last polls, it may be wrong, and what is
+    old is counted from the first of the two.
     """
-    earlier = connection.execute(FIND_EARLIER, (TRUSTED,)).fetchone()
-    end = utc_time(now - timedelta(seconds=keep))
-    if earlier is None:
-        return end
-    return min(end, utc_time(datetime.fromisoformat(earlier[0]) - timedelta(seconds=keep)))
+    longest, end = timedelta(seconds=keep), now
+    rows = connection.execute(FIND_LAST, (TRUSTED + 1,))
+    times = [now, *(datetime.fromisoformat(started) for (started,) in rows)]
+    for later, earlier in itertools.pairwise(times):
+        if later - earlier > longest:
+            end = min(end, earlier)
+    return utc_time(end - longest)
 
 
 def remove_old(connection: sqlite3.Connection, before: str, *, besides: Collection[int]) -> int:
@@ -64,7 +69,7 @@ def remove_old(connection: sqlite3.Connection, before: str, *, besides: Collecti
         room -= remove_story(connection, story_id, room)
         if room <= 0:
             return MAX_ROWS
-    room -= connection.execute(REMOVE_POLLS, (before, room)).rowcount
+    room -= connection.execute(REMOVE_POLLS, (before, TRUSTED, room)).rowcount
     return MAX_ROWS - room
 
 

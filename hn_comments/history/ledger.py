@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ..events import AlreadyAbove
 from ..memory import Memory
 from ..models import Crossing, Notice, PollReport, utc_time
-from .notices import (
+from .crossings import (
     add_threshold,
     forget_rearmed,
     load_unsent,
@@ -37,9 +37,9 @@ class Ledger:
 
     def load(self, memory: Memory) -> None:
         """
-        Put into *memory* what earlier runs have not told.
+        Put into *memory* what earlier runs have not told those who are told by this one.
         """
-        memory.untold.update(load_untold(self.connection))
+        memory.untold.update(load_untold(self.connection, self.audiences))
         memory.unsent.extend(load_unsent(self.connection))
 
     def add_thresholds(self, thresholds: Collection[str]) -> list[AlreadyAbove]:
@@ -94,7 +94,7 @@ class Ledger:
         self._gone, self._silent = {*memory.gone}, [*memory.crossings.silent]
         for audience in self.audiences:
             forget_untold(self.connection, audience, self._gone)
-        # What stays, although it may be reached again, is what nobody was told yet.
+        # A crossing that nobody was told stays, although it may be reached again.
         self._rearmed = forget_rearmed(self.connection, {*memory.crossings.rearmed})
         now = datetime.now(UTC)
         silent = Notice(time=now, crossings=tuple(self._silent))

@@ -1,19 +1,21 @@
 """
-What a history knew at a moment: for reports, which are made long after the polls.
+What a history knew at a moment: for reports, which are made long after the polls, and for pages.
 
 Nothing here writes, and nothing is thinned: a caller gets every poll and every comment.
 """
 
 import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from ..errors import HistoryError
+from ..models import Growth, Item
 from .database import DATABASE_ERRORS, explain
-from .readonly import open_readonly
+from .readonly import connect_readonly, open_readonly
 
 
 # Later than any time in a file.
@@ -21,6 +23,9 @@ FOR_EVER = "9999"
 
 # A point of a series: seconds since 1970, and a number.
 Point = tuple[int, int]
+
+# A moment in seconds since 1970, and a rank, if there was one.
+Rank = tuple[int, int | None]
 
 # The last poll that a moment knows of. A clock can have been wrong, so numbers decide.
 FIND_LAST = "SELECT max(poll_id), min(started_at) FROM polls WHERE started_at <= ?"
@@ -160,7 +165,7 @@ class Past:
         born = min(times[0], self._ask(LOAD_BIRTH, story_id)[0][0] or times[0])
         return [(born, 0), *((at, number) for number, at in enumerate(times, start=1))]
 
-    def ranks(self, story_id: int, list_name: str) -> list[tuple[int, int | None]]:
+    def ranks(self, story_id: int, list_name: str) -> list[Rank]:
         """
         Return since when a story had which rank on this list; None once it has left it.
         """
@@ -240,6 +245,38 @@ class Past:
         return HistoryError(
             self.path, f"has no poll before {as_of}", f"the first one began at {first}"
         )
+
+
+def read_story(
+    path: str, story_id: int, list_name: str, *, newest: int
+) -> tuple[Growth, Sequence[Rank]] | None:
+    """
+    Return how a story grew, with so many *newest* comments, and its ranks; None for an unknown one.
+
+    This reads nothing of the other stories and polls, while somebody else writes the file.
+
+    Raises:
+        HistoryError: if the file cannot be read.
+    """
+    try:
+        # All queries see one moment.
+        with closing(connect_readonly(path)) as connection:
+            ask = connection.execute
+            story = ask(LOAD_BIRTH, (story_id,)).fetchone()
+            if story is None:
+                return None
+            (last_poll, _) = ask(FIND_LAST, (FOR_EVER,)).fetchone()
+            growth = Growth(
+                born=story[0],
+                written=tuple(time for (time,) in ask(LOAD_COMMENT_TIMES, (story_id, FOR_EVER))),
+                newest=tuple(
+                    Item(id=item_id, by=by, time=time)
+                    for item_id, _, by, time in ask(LOAD_NEWEST, (story_id, FOR_EVER, newest))
+                ),
+            )
+            return growth, ask(LOAD_RANKS, (story_id, last_poll, list_name)).fetchall()
+    except DATABASE_ERRORS as exc:
+        raise explain(path, exc) from exc
 
 
 def as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:

@@ -170,13 +170,15 @@ def forget_untold(connection: sqlite3.Connection, audience: str, ids: Iterable[i
     )
 
 
-def load_untold(connection: sqlite3.Connection) -> dict[int, Untold]:
+def load_untold(connection: sqlite3.Connection, audiences: Iterable[str]) -> dict[int, Untold]:
     """
-    Return the comments that were found and not told.
+    Return the comments that were found and not told to these *audiences*.
     """
     untold: dict[int, Untold] = {}
-    for item_id, audience, story in connection.execute(
-        "SELECT item_id, audience, story_id FROM untold"
-    ):
-        setattr(untold.setdefault(item_id, Untold(story)), audience, True)
+    for audience in audiences:
+        rows = connection.execute(
+            "SELECT item_id, story_id FROM untold WHERE audience = ?", (audience,)
+        )
+        for item_id, story in rows:
+            setattr(untold.setdefault(item_id, Untold(story)), audience, True)
     return untold

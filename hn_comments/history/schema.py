@@ -4,8 +4,9 @@ The tables and indexes of the history file, and the steps that lead to them.
 A step is never changed once it was released: a file remembers as its `user_version` how
 many it has seen, and is given the others when it is opened.
 
-The tables `trees`, `newcomers` and `memory` are what the next
-run needs to know; the others are for whoever asks the file, with the views beside them.
+The tables `trees`, `newcomers`, `memory`, `told`, `untold`, `listed`, `notices` and `thresholds`
+are what the next run needs to know; the others are for whoever asks the file, with the views
+beside them.
 """
 
 import sqlite3

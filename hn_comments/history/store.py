@@ -18,6 +18,7 @@ from ..errors import HistoryError
 from ..events import AlreadyAbove, MemoryDropped, Tell
 from ..memory import Discussion, Memory
 from ..models import Crossing, Notice, PollReport, utc_time
+from .crossings import load_crossings
 from .database import (
     CHOOSE_ANOTHER,
     DATABASE_ERRORS,
@@ -36,7 +37,6 @@ from .loading import (
     load_discussion,
     load_memory,
 )
-from .notices import load_crossings
 from .reports import load_told
 from .rows import Times
 from .saving import Archive
@@ -58,7 +58,8 @@ class Store:
     """
     The file at *path*, of the API at *api_url*; *tell* is called in the thread that uses it.
 
-    The first time what does not belong to one post is recalled, too, unless it *is_recalled*.
+    The first `recall` also loads what belongs to no post; *is_recalled* says that this was done.
+    *thresholds* are those of this run: each is known to the file from then on.
 
     Raises:
         HistoryError: if the file cannot be used.
@@ -71,6 +72,7 @@ class Store:
         tell: Tell = lambda _: None,
         *,
         is_recalled: bool = False,
+        thresholds: Collection[str] = (),
         audiences: Sequence[str] = ("reader",),
         keep: float | None = None,
     ) -> None:
@@ -88,6 +90,8 @@ class Store:
         self.ledger = Ledger(self.connection, audiences)
         try:
             self._check_world()
+            # What posts stand above already is no news, where a threshold is new to the file.
+            self.above = self._add_thresholds(thresholds)
         except HistoryError:
             self.close()
             raise
@@ -111,18 +115,6 @@ class Store:
             # behind, and be taken for a part of the next file there.
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
-
-    def add_thresholds(self, thresholds: Collection[str]) -> list[AlreadyAbove]:
-        """
-        Note which thresholds there are; return how many posts stand above each new one.
-
-        Raises:
-            sqlite3.Error: if the file cannot be written.
-        """
-        if not thresholds:
-            return []
-        with transaction(self.connection, "IMMEDIATE"):
-            return self.ledger.add_thresholds(thresholds)
 
     def save(
         self,
@@ -249,6 +241,15 @@ class Store:
         if row and self.api_url and row[0] != json.dumps(self.api_url):
             problem = f"belongs to the API at {row[0][1:-1]}"
             raise HistoryError(self.path, problem, CHOOSE_ANOTHER)
+
+    def _add_thresholds(self, thresholds: Collection[str]) -> list[AlreadyAbove]:
+        if not thresholds:
+            return []
+        try:
+            with transaction(self.connection, "IMMEDIATE"):
+                return self.ledger.add_thresholds(thresholds)
+        except DATABASE_ERRORS as exc:
+            raise explain(self.path, exc) from exc
 
     def _save_world(self) -> None:
         if self.api_url:

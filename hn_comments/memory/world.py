@@ -20,7 +20,7 @@ from .memory import Memory
 # Known items that are read to be sure: one can be a moderator's doing.
 SAMPLE = 5
 
-# Answers after which no more is to be asked now: it is the same world, or nobody can tell.
+# Answers after which no more is asked: it is the same world, or nobody can tell.
 SETTLED = frozenset({"same", "unreadable"})
 
 # What is remembered of an item: its id, author and time.
@@ -37,14 +37,16 @@ async def find_other_world(memory: Memory, fetcher: URLFetcher, maxitem: int | N
     sample = _choose(memory)
     if not sample:
         return None
-    answers = {await _read(fetcher, sample[0])}
-    if not answers & SETTLED:
+    answers = [await _read(fetcher, sample[0])]
+    if answers[0] not in SETTLED:
         tasks = [asyncio.create_task(_read(fetcher, item)) for item in sample[1:]]
-        answers |= {*await gather_or_stop(tasks)}
+        answers += await gather_or_stop(tasks)
     memory.is_verified = "unreadable" not in answers
     # All that were readable once can be null for a while; but not if there are fewer ids, too.
     fallen = maxitem is not None and maxitem < (memory.maxitem.known or 0) - MAX_LAG
-    if answers & SETTLED or ("other" not in answers and not fallen):
+    # Some of what is remembered may be of the other world already.
+    others, same = answers.count("other"), answers.count("same")
+    if not memory.is_verified or others < same or (not others and (same or not fallen)):
         return None
     return f"item {sample[0][0]} is not what it was"
 
@@ -57,7 +59,10 @@ def _choose(memory: Memory) -> list[Known]:
     if memory.is_verified and not strangers:
         return []
     known = [*known_items(memory)]
-    sample = random.sample(known, min(SAMPLE, len(known)))
+    # What the last poll found may be of the other world already.
+    last = memory.maxitem.before or memory.maxitem.known or 0
+    old = [item for item in known if item[0] <= last] or known
+    sample = random.sample(old, min(SAMPLE, len(old)))
     return [item for item in known if item[0] in strangers][:1] + sample
 
 

@@ -6,9 +6,9 @@ All of it is fire and forget: no poll waits for it. `notifier` and `heartbeat` s
 """
 
 from .command import kill_commands
+from .message import NotTaken
 from .notices import Notices
 from .receivers import Receiver, make_receivers, send
-from .taken import NotTaken
 
 
 __all__ = ["NotTaken", "Notices", "Receiver", "kill_commands", "make_receivers", "send"]

@@ -14,8 +14,8 @@ from typing import Any
 from ..tasks import stop_tasks
 
 
-# Tasks at a time: each receiver has one, and the heartbeat.
-MAX_TASKS = 100
+# Tasks at a time: each receiver has one, and the heartbeat has its own.
+MAX_AT_ONCE = 100
 
 
 class Background:
@@ -34,7 +34,7 @@ class Background:
         """
         Start *work* and forget about it; return False where there are too many already.
         """
-        if len(self._tasks) >= MAX_TASKS:
+        if len(self._tasks) >= MAX_AT_ONCE:
             work.close()
             return False
         task = asyncio.create_task(work, name=name)

@@ -10,14 +10,15 @@ import shlex
 import signal
 import sys
 
+from async_timeout import timeout
+
 from ..errors import BadReceiver
 from ..models import Notice
-from .message import facts, word
-from .taken import PATIENCE, NotTaken
+from .message import SECONDS_TO_TAKE, NotTaken, collect_facts, word
 
 
 # Seconds that a program has to end after SIGTERM.
-GRACE = 2.0
+SECONDS_TO_END = 2.0
 
 # Characters of one variable at most: an environment has room for some 100 kB in all.
 MAX_VARIABLE = 30_000
@@ -42,7 +43,7 @@ class Command:
 
     def __init__(self, command: str) -> None:
         try:
-            self._words = shlex.split(command)
+            self._words = split(command)
         except ValueError as exc:
             # The command is not shown: it may hold a token.
             raise BadReceiver(f"the command for notices has {str(exc).lower()}") from exc
@@ -64,11 +65,11 @@ class Command:
             raise NotTaken(f"cannot be run: {exc.strerror}") from exc
         running.add(process)
         try:
-            async with asyncio.timeout(PATIENCE):
-                await feed(process, json.dumps(facts(notice)).encode())
+            async with timeout(SECONDS_TO_TAKE):
+                await feed(process, json.dumps(collect_facts(notice)).encode())
                 code = await process.wait()
         except TimeoutError as exc:
-            raise NotTaken(f"did not end within {PATIENCE:g} seconds") from exc
+            raise NotTaken(f"did not end within {SECONDS_TO_TAKE:g} seconds") from exc
         finally:
             try:
                 await end(process)
@@ -76,6 +77,21 @@ class Command:
                 running.discard(process)
         if code:
             raise NotTaken(f"exit code {code}")
+
+
+def split(command: str) -> list[str]:
+    """
+    Return the words of a command line, as a shell would.
+
+    Raises:
+        ValueError: if a quotation or an escape does not end.
+    """
+    lexer = shlex.shlex(command, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    if sys.platform == "win32":
+        # It stands between folders there, also in quotes.
+        lexer.escape = ""
+    return [*lexer]
 
 
 async def feed(process: asyncio.subprocess.Process, data: bytes) -> None:
@@ -99,7 +115,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
     for name in ("SIGTERM", "SIGKILL"):
         send_signal(process, name)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
+            async with timeout(SECONDS_TO_END):
                 await process.wait()
                 return
 

@@ -7,7 +7,10 @@ that succeeded, with /fail at its end for one that failed.
 
 import asyncio
 import base64
+import contextlib
 from urllib.parse import unquote, urlsplit
+
+from async_timeout import timeout
 
 from .. import __version__
 from ..errors import BadReceiver
@@ -20,10 +23,15 @@ from .receivers import mask
 # Seconds for one request, and between tries; the next poll tries again anyway.
 TIMEOUT, DELAYS = 10.0, (1.0, 5.0)
 
+# Seconds for the request under way at the end of the program, which is gone within one.
+LAST_SECONDS = 0.5
+
 
 class Heartbeat:
     """
     Tells the address *url* how polls end; *troubles* hears when it cannot be told.
+
+    Its *background* is its own, since that of notices has more time at the end.
 
     Raises:
         BadReceiver: if the address is none that can be asked for.
@@ -39,6 +47,7 @@ class Heartbeat:
         # How the last poll ended that was not told yet.
         self._latest: bool | None = None
         self._is_beating = False
+        self._closing = asyncio.Event()
 
     def beat(self, *, succeeded: bool) -> None:
         """
@@ -47,6 +56,13 @@ class Heartbeat:
         self._latest = succeeded
         if not self._is_beating:
             self._is_beating = self.background.start(self._beat_all(), name="heartbeat")
+
+    async def close(self) -> None:
+        """
+        Try nothing again, and end.
+        """
+        self._closing.set()
+        await self.background.drain(LAST_SECONDS)
 
     async def _beat_all(self) -> None:
         try:
@@ -58,14 +74,25 @@ class Heartbeat:
 
     async def _beat(self, url: str) -> None:
         for delay in (*DELAYS, None):
-            problem = await ask_in_time(url)
+            try:
+                problem = await ask_in_time(url)
+            except asyncio.CancelledError:
+                # Only the end of the program cuts it short, and nobody would hear of it.
+                self._note("no answer before the end of the program")
+                raise
             if problem is None:
                 self.troubles.end("heartbeat", self.name)
                 return
-            self.troubles.note("heartbeat", problem, subject=self.name)
+            self._note(problem)
             if delay is None or self._latest is not None:
                 return
-            await asyncio.sleep(delay)
+            with contextlib.suppress(TimeoutError):
+                async with timeout(delay):
+                    await self._closing.wait()
+                    return
+
+    def _note(self, reason: str) -> None:
+        self.troubles.note("heartbeat", reason, subject=self.name)
 
 
 def failing(url: str) -> str:
@@ -91,7 +118,7 @@ async def ask_in_time(url: str) -> str | None:
     """
     try:
         # A server that sends a byte now and then would never use up the time of `ask`.
-        async with asyncio.timeout(TIMEOUT):
+        async with timeout(TIMEOUT):
             return await in_thread(lambda: ask(url), name="heartbeat")
     except TimeoutError:
         return f"no answer within {TIMEOUT:g} seconds"
@@ -109,8 +136,12 @@ def ask(url: str) -> str | None:
     import urllib.error
     import urllib.request
 
-    address, headers = take_secret(url)
-    request = urllib.request.Request(address, headers=headers)  # noqa: S310 - checked at first
+    address, password = take_secret(url)
+    agent = {"User-Agent": f"hn-comments/{__version__}"}
+    request = urllib.request.Request(address, headers=agent)  # noqa: S310 - checked at first
+    if password is not None:
+        # Unlike the other headers, it does not follow a redirect, which may lead to anybody.
+        request.add_unredirected_header("Authorization", password)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310
             return None
@@ -123,13 +154,15 @@ def ask(url: str) -> str | None:
         return str(getattr(exc, "reason", "")) or type(exc).__name__
 
 
-def take_secret(url: str) -> tuple[str, dict[str, str]]:
+def take_secret(url: str) -> tuple[str, str | None]:
     """
-    Return an address without user and password, which urllib takes for its host, and headers.
+    Return an address without user and password, which urllib takes for its host, and the two.
+
+    They are as the header Authorization has them; None if there are none.
     """
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
-    headers = {"User-Agent": f"hn-comments/{__version__}"}
-    if user:
-        headers["Authorization"] = f"Basic {base64.b64encode(unquote(user).encode()).decode()}"
-    return parts._replace(netloc=host).geturl(), headers
+    address = parts._replace(netloc=host).geturl()
+    if not user:
+        return address, None
+    return address, f"Basic {base64.b64encode(unquote(user).encode()).decode()}"

@@ -1,5 +1,7 @@
 """
 A notice in words, as a person wants to read it in a mail or on a phone; and as JSON.
+
+And what it is when a receiver does not take it.
 """
 
 import sys
@@ -17,6 +19,15 @@ MAX_LINES, MAX_COMMENTS = 4, 20
 
 # Characters of a line at most.
 MAX_LINE = 300
+
+# Seconds that a receiver has for one message.
+SECONDS_TO_TAKE = 30.0
+
+
+class NotTaken(Exception):
+    """
+    A receiver did not take a message, for this reason.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +49,10 @@ def word(notice: Notice, *, room: int = sys.maxsize) -> Message:
         posts.setdefault(crossing.story, []).append(crossing)
     parts = [*map(word_crossings, posts.values()), *word_comments(notice.comments)]
     title = title_of(notice)
-    return Message(title, fit(parts, room - len(title)))
+    return Message(title, join_what_fits(parts, room - len(title)))
 
 
-def fit(parts: Sequence[str], room: int) -> str:
+def join_what_fits(parts: Sequence[str], room: int) -> str:
     """
     Return the first of *parts* that have room, and how many more there are.
     """
@@ -59,7 +70,9 @@ def title_of(notice: Notice) -> str:
     crossings, comments = notice.crossings, notice.comments
     posts = len({crossing.story for crossing in crossings})
     if posts == 1 and not comments:
-        return shorten(f"{count(crossings[0])}: {name(crossings[0].title, crossings[0].story)}")
+        return shorten(
+            f"{word_count(crossings[0])}: {word_title(crossings[0].title, crossings[0].story)}"
+        )
     facts = []
     if posts:
         facts.append("1 discussion grows" if posts == 1 else f"{posts} discussions grow")
@@ -73,11 +86,11 @@ def word_crossings(crossings: list[Crossing]) -> str:
     Return title, figures and link of a post that reached one threshold or more.
     """
     last = crossings[-1]
-    title = shorten(name(last.title, last.story))
+    title = shorten(word_title(last.title, last.story))
     # Growth in an hour can have been told again meanwhile.
     thresholds = dict.fromkeys(crossing.threshold for crossing in crossings)
     which = "threshold" if len(thresholds) == 1 else "thresholds"
-    return f"{title}\n{count(last)} ({which} {', '.join(thresholds)})\n{last.link}"
+    return f"{title}\n{word_count(last)} ({which} {', '.join(thresholds)})\n{last.link}"
 
 
 def word_comments(comments: tuple[Comment, ...]) -> list[str]:
@@ -92,7 +105,7 @@ def word_comments(comments: tuple[Comment, ...]) -> list[str]:
 
 def word_comment(comment: Comment) -> str:
     author = clean(comment.item.by or "(nobody)")
-    place = f"on {name(comment.title, comment.story)}"
+    place = f"on {word_title(comment.title, comment.story)}"
     if comment.parent_by and comment.item.parent != comment.story:
         place = f"to {clean(comment.parent_by)} {place}"
     lines = [line for line in comment.text.splitlines() if line.strip()]
@@ -101,7 +114,7 @@ def word_comment(comment: Comment) -> str:
     return "\n".join([shorten(f"{author} {place}:"), *text, *more, comment.link])
 
 
-def count(crossing: Crossing) -> str:
+def word_count(crossing: Crossing) -> str:
     """
     Return how many comments there are, and how many of the last hour.
     """
@@ -109,7 +122,7 @@ def count(crossing: Crossing) -> str:
     return f"{crossing.comments} comments{growth}"
 
 
-def name(title: str | None, post_id: int) -> str:
+def word_title(title: str | None, post_id: int) -> str:
     """
     Return the title of a post as people read it, or its number.
     """
@@ -120,7 +133,7 @@ def shorten(line: str) -> str:
     return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 3]}..."
 
 
-def facts(notice: Notice) -> dict[str, Any]:
+def collect_facts(notice: Notice) -> dict[str, Any]:
     """
     Return what a notice says, for JSON.
     """

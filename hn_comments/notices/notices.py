@@ -2,12 +2,14 @@
 What is done with a notice, and with the end of a poll: nothing, or what the settings ask for.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Self
 
 from ..events import TaskFailed, Troubles
 from ..models import Notice
 from ..settings import Settings
+from ..tasks import gather_or_stop
 from .background import Background
 from .heartbeat import Heartbeat
 from .notifier import Notifier
@@ -23,7 +25,7 @@ class Notices:
     Tells notices as events, and to receivers where there are some; and how polls end.
 
     *taken* is called with a notice when the first receiver has taken it. Use it with `async with`:
-    at the end, what is on its way has some seconds.
+    at the end, a notice on its way has some seconds.
 
     Raises:
         BadReceiver: if a receiver cannot be used.
@@ -43,14 +45,18 @@ class Notices:
         )
         self.heartbeat = None
         if settings.heartbeat is not None:
-            self.heartbeat = Heartbeat(settings.heartbeat, self.background, troubles)
+            beats = Background(self._tell_failure)
+            self.heartbeat = Heartbeat(settings.heartbeat, beats, troubles)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.notifier.hurry()
-        await self.background.drain(DRAIN)
+        ends = [self.background.drain(DRAIN)]
+        if self.heartbeat is not None:
+            ends.append(self.heartbeat.close())
+        await gather_or_stop([*map(asyncio.create_task, ends)])
 
     def tell(self, notice: Notice) -> None:
         """

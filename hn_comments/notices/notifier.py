@@ -7,14 +7,16 @@ It delays neither polls nor other receivers. Its failure is told once, and its r
 
 import asyncio
 import contextlib
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+
+from async_timeout import timeout
 
 from ..events import NoticeTaken, Troubles
 from ..models import Notice
+from ..tasks import delays
 from .background import Background
+from .message import NotTaken
 from .receivers import Receiver, send
-from .taken import NotTaken
 
 
 # Seconds before a receiver is tried again: at first, and at most.
@@ -97,14 +99,14 @@ class Outbox:
 
     async def _send_all(self) -> None:
         try:
-            delays = backoff()
+            waits = delays(FIRST_DELAY, MAX_DELAY)
             while self._waiting:
                 notices = [*self._waiting]
                 self._waiting = []
-                whole, delay = merge(notices), next(delays)
+                whole, delay = merge(notices), next(waits)
                 if await self._send(whole, delay):
                     self.taken(whole)
-                    delays = backoff()
+                    waits = delays(FIRST_DELAY, MAX_DELAY)
                     continue
                 self._waiting.insert(0, whole)
                 if not await self._wait(delay):
@@ -139,7 +141,7 @@ class Outbox:
         if self.closing.is_set():
             return False
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with timeout(seconds):
                 await self.closing.wait()
         return True
 
@@ -155,13 +157,3 @@ def merge(notices: Sequence[Notice]) -> Notice:
         crossings=tuple(crossings[-MAX_WAITING:]),
         comments=tuple(comments[-MAX_WAITING:]),
     )
-
-
-def backoff() -> Iterator[float]:
-    """
-    Yield delays in seconds, each about twice the one before, for ever.
-    """
-    delay = FIRST_DELAY
-    while True:
-        yield delay * random.uniform(0.5, 1)
-        delay = min(2 * delay, MAX_DELAY)

@@ -4,8 +4,8 @@ Who is told: addresses of services that Apprise knows, or a command.
 None of them shows a password: neither in its name nor in the reason why it took no message.
 """
 
-import asyncio
 import logging
+import re
 import sys
 import warnings
 from collections import Counter
@@ -13,17 +13,27 @@ from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ..errors import BadReceiver
+from async_timeout import timeout
+
+from ..errors import BadReceiver, how_to_install
 from ..models import Notice
 from ..settings import Settings
 from ..tasks import in_thread
 from .command import Command
-from .message import Message, word
-from .taken import PATIENCE, NotTaken
+from .message import SECONDS_TO_TAKE, Message, NotTaken, word
 
 
-# Characters of a password's or a token's name in an address that are too common to be hidden.
+# A part of an address that is shorter is not hidden: it would be found in any sentence.
 MIN_SECRET = 4
+
+# Schemes, without the "s" of those with TLS, whose host is one. That of others may be a token.
+WITH_HOST = frozenset(
+    {"amqp", "apprise", "emby", "form", "gotify", "hassio", "http", "irc", "jellyfin", "json"}
+    | {"kodi", "mailto", "mastodon", "mmost", "nctalk", "rocket", "signal", "synology", "xml"}
+)
+
+# Those whose host is one only where a path follows; it is a topic or a token otherwise.
+WITH_HOST_BEFORE_PATH = frozenset({"matrix", "ntfy"})
 
 
 class Receiver(Protocol):
@@ -35,7 +45,7 @@ class Receiver(Protocol):
 
     async def send(self, notice: Notice) -> None:
         """
-        Send a notice, within `PATIENCE`.
+        Send a notice, within `SECONDS_TO_TAKE`.
 
         Raises:
             NotTaken: if it was not taken.
@@ -74,7 +84,7 @@ class Address:
         try:
             import apprise
         except ImportError as exc:
-            problem = "sending notices needs Apprise: pip install 'hn-comments[notify]'"
+            problem = f"--notify needs Apprise: {how_to_install('apprise')}"
             raise BadReceiver(problem) from exc
         # It logs what it does, with addresses; the reasons are taken from its results.
         logging.getLogger("apprise").propagate = False
@@ -98,10 +108,10 @@ class Address:
     async def send(self, notice: Notice) -> None:
         message = word(notice, room=self._room)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with timeout(SECONDS_TO_TAKE):
                 problem = await in_thread(lambda: self._send(message), name=f"to {self.name}")
         except TimeoutError as exc:
-            raise NotTaken(f"no answer within {PATIENCE:g} seconds") from exc
+            raise NotTaken(f"no answer within {SECONDS_TO_TAKE:g} seconds") from exc
         if problem is not None:
             raise NotTaken(problem)
 
@@ -122,11 +132,13 @@ class Address:
         """
         Return *text* without what may be a secret in the address.
         """
-        parts = urlsplit(self._url)
-        for secret in sorted(secrets_of(self._url), key=len, reverse=True):
-            if secret != parts.hostname:
-                text = text.replace(secret, "...")
-        return text
+        shown = visible_host(self._url).partition(":")[0]
+        # The longest first: it may begin as another one. Libraries write hosts in small letters.
+        secrets = sorted(map(re.escape, secrets_of(self._url)), key=len, reverse=True)
+        pattern = "|".join(secrets) or "(?!)"
+        return re.sub(
+            pattern, lambda m: m[0] if m[0] == shown else "...", text, flags=re.IGNORECASE
+        )
 
 
 def make_receivers(settings: Settings) -> list[Receiver]:
@@ -175,13 +187,25 @@ def mask(url: str) -> str:
     """
     Return as much of an address as anybody may see: the scheme, and the host if it is one.
     """
-    scheme = url.partition("://")[0]
+    host = visible_host(url)
+    return f"{url.partition('://')[0]}://{host}{'/' if host else ''}..."
+
+
+def visible_host(url: str) -> str:
+    """
+    Return host and port of an address; nothing where that may be a secret.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return f"{scheme}://..."
-    # A host without a dot may be a token.
+        return ""
+    kinds = {parts.scheme, parts.scheme.removesuffix("s")}
+    # In one of its modes even a topic or a token before a path is no host.
+    has_path = bool(parts.path.strip("/")) and "mode=" not in parts.query
+    if not (kinds & WITH_HOST or (kinds & WITH_HOST_BEFORE_PATH and has_path)):
+        return ""
+    # A name without a dot may be the user, whose password has a slash.
     if "." not in host and host != "localhost":
-        return f"{scheme}://..."
-    return f"{scheme}://{host}{f':{port}' if port else ''}/..."
+        return ""
+    return f"{host}:{port}" if port else host

@@ -105,7 +105,7 @@ class Printer:
         """
         written = self._results.written if self._results else 0
         while self._telling and self._telling[0][0] <= written:
-            self._told = max(self._told, self._telling.popleft()[1])
+            self._told = self._telling.popleft()[1]
         return self._told
 
     def publish(self, report: PollReport) -> None:

@@ -3,6 +3,7 @@ A file that is replaced whole.
 """
 
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -20,7 +21,9 @@ def replace_file(path: str, data: bytes) -> None:
         return
     # What a link leads to is replaced, and not the link.
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".hn-comments-{os.getpid()}")
+    # Not named after the process: one that was killed has left its file, and another one gets its
+    # number. Not `mkstemp` either, which hides a new file from all others.
+    temporary = target.with_name(f".hn-comments-{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:
             file.write(data)

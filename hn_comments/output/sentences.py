@@ -183,7 +183,9 @@ BEGINNINGS: dict[Kind, Callable[[Trouble], str]] = {
 ENDS: dict[Kind, Callable[[Trouble], str]] = {
     "polls": say_recovery,
     "ticks": lambda t: f"Polls start on time again ({t.count} skipped so far)",
-    "updates": lambda t: f"What changed can be seen again, after {t.count} polls without",
+    "updates": lambda t: (
+        f"What changed can be seen again, after {t.count} poll{'s' if t.count > 1 else ''} without"
+    ),
     "history": say_written,
     "descendants": lambda t: f"Post {t.subject}: Hacker News now says what was counted",
     "receiver": lambda t: f"{t.subject} takes notices again, after {describe_duration(t.seconds)}",

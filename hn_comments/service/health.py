@@ -13,7 +13,7 @@ from ..settings import Settings
 from .listener import Listener
 
 
-# Periods after which what is known is old, and without any sign of life the poller is stuck.
+# Distances of polls after which what is known is old, and without a sign of life the poller stuck.
 OLD = STUCK = 3
 
 # Seconds between two polls in an outage, at most, where the period is shorter.
@@ -31,7 +31,8 @@ class Health(Listener):
         progress: Callable[[], Progress | None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.period = settings.period
+        # Seconds from one poll to the next: more than the period while the socket tells of changes.
+        self.distance = settings.period
         # A poll that waits for one answer for so long is not stuck.
         self.patience = STUCK * max(settings.period, OUTAGE) + settings.fetch_timeout
         self.progress = progress
@@ -44,10 +45,11 @@ class Health(Listener):
 
     def tell(self, event: Event) -> None:
         """
-        Note that a poll began.
+        Note that a poll began, and when the next one is due.
         """
         if isinstance(event, PollBegan):
             self._sign_at = self.clock()
+            self.distance = event.wait or self.distance
 
     def publish(self, report: PollReport) -> None:
         """
@@ -81,8 +83,8 @@ class Health(Listener):
             return f"no poll has read everything yet{self._excuse()}"
         ended_at, seconds = self._complete
         age = self.clock() - ended_at
-        # Polls that take longer than the period have one of their own.
-        if age <= OLD * max(self.period, seconds):
+        # Polls that take longer than the distance have one of their own.
+        if age <= OLD * max(self.distance, seconds):
             return None
         return f"the last poll that read everything ended {age:.0f} seconds ago{self._excuse()}"
 

@@ -15,7 +15,7 @@ from ..errors import CannotServe
 from ..events import Serving
 
 
-# The port of a --serve that names no host.
+# The host of a --serve that names none.
 LOCAL = "127.0.0.1"
 
 # Connections that wait to be accepted.

@@ -18,13 +18,12 @@ from prometheus_client import (
     Info,
     Metric,
     ProcessCollector,
-    disable_created_metrics,
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from .. import __version__
-from ..events import Event, NoticeTaken, Trouble
+from ..events import Event, NoticeTaken, PollBegan, Trouble
 from ..models import PollReport, Traffic
 from ..settings import Settings
 from .listener import Listener
@@ -46,9 +45,7 @@ class Metrics(Listener):
     """
 
     def __init__(self, settings: Settings, traffic: Callable[[], Traffic | None]) -> None:
-        # When each counter was made: one more series for each, which nobody asks for.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = registry = CollectorRegistry()
+        self.registry = registry = Registry()
         counter = partial(Counter, namespace=PREFIX, registry=registry)
         gauge = partial(Gauge, namespace=PREFIX, registry=registry)
 
@@ -69,8 +66,10 @@ class Metrics(Listener):
         )
         self.stories = gauge("stories", "Stories in the last poll that did not fail")
         self.comments = gauge("comments", "Comments below them, as far as they were counted")
+        self.period: Gauge | None = None
         if settings.polls != 1:
-            gauge("period_seconds", "From one poll's start to the next one's").set(settings.period)
+            self.period = gauge("period_seconds", "From one poll's start to the next one's")
+            self.period.set(settings.period)
         for status in ("exact", "partial", "failed"):
             self.polls.labels(status)
         build = {"version": __version__, "python": platform.python_version()}
@@ -81,9 +80,11 @@ class Metrics(Listener):
 
     def tell(self, event: Event) -> None:
         """
-        Count notices.
+        Count notices, and note when the next poll is due.
         """
-        if isinstance(event, NoticeTaken):
+        if isinstance(event, PollBegan) and event.wait is not None and self.period is not None:
+            self.period.set(event.wait)
+        elif isinstance(event, NoticeTaken):
             self.notices.labels(event.receiver, "taken").inc()
         elif isinstance(event, Trouble) and event.kind == "receiver" and not event.over:
             self.notices.labels(str(event.subject), "failed").inc()
@@ -120,6 +121,19 @@ class Metrics(Listener):
         while len(self._counts) > MAX_STORIES:
             del self._counts[next(iter(self._counts))]
         return new
+
+
+class Registry(CollectorRegistry):
+    """
+    Leaves out when each counter was made: one more series for each, which nobody asks for.
+
+    prometheus_client can do so for all of a program, whose own metrics are none of our business.
+    """
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in super().collect():
+            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]
+            yield metric
 
 
 class TrafficCollector(Collector):

@@ -4,7 +4,7 @@ All that is told what the engine says, besides the printer: the port, the metric
 
 from typing import Self
 
-from ..errors import CannotServe
+from ..errors import CannotServe, how_to_install
 from ..events import Event, Tell, Troubles
 from ..models import PollReport
 from ..settings import Settings
@@ -36,15 +36,16 @@ class Service(Listener):
         self._listeners: list[Listener] = []
         self._server: Server | None = None
         self._file: MetricsFile | None = None
-        self._systemd = Systemd.from_environment()
         if settings.serve is not None or settings.metrics_file is not None:
             metrics = make_metrics(settings, control)
             self._listeners.append(metrics)
             if settings.metrics_file is not None:
                 self._add_file(settings.metrics_file, metrics)
-            # Last, since it opens something that would have to be closed.
+            # After what else can fail, since it opens something that would have to be closed.
             if settings.serve is not None:
                 self._add_server(settings, control, metrics)
+        # Last for the same reason, and because nothing can go wrong with it.
+        self._systemd = Systemd.from_environment()
         if self._systemd is not None:
             self._listeners.append(self._systemd)
 
@@ -117,4 +118,5 @@ def extra_missing(field: str, exc: ImportError) -> CannotServe:
     """
     Return the error for a setting that needs the extra `serve`, which was not installed.
     """
-    return CannotServe(field, f"needs {exc.name or exc}: pip install 'hn-comments[serve]'")
+    package = str(exc.name).replace("_", "-")
+    return CannotServe(field, f"needs {package}: {how_to_install(package)}")

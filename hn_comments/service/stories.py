@@ -8,12 +8,12 @@ comes from what this process remembers: the tree, and what the polls have found 
 import asyncio
 import contextlib
 import itertools
-import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
+from ..errors import HistoryError
+from ..history.past import Rank, read_story
 from ..models import Growth, Item, PollReport, link
 from ..output.formats import comment_fields, created
 from ..settings import Settings
@@ -29,30 +29,13 @@ MAX_POINTS = 1000
 # Comments in an answer, comments whose text is kept, and stories whose ranks are.
 NEWEST, MAX_TEXTS, MAX_STORIES = 20, 1000, 2000
 
-# Files that are open at a time, and seconds that one may be busy.
-READERS, PATIENCE = 4, 1.0
+# Files that are open at a time.
+READERS = 4
 
 HOUR = 3600
 
-FIND_STORY = "SELECT CAST(strftime('%s', created_at) AS INTEGER) FROM stories WHERE story_id = ?"
-FIND_WRITTEN = """
-    SELECT CAST(strftime('%s', created_at) AS INTEGER) FROM items
-    WHERE story_id = ? AND created_at IS NOT NULL ORDER BY created_at
-"""
-FIND_NEWEST = """
-    SELECT item_id, "by", CAST(strftime('%s', created_at) AS INTEGER) FROM items
-    WHERE story_id = ? AND state = 'live' ORDER BY item_id DESC LIMIT ?
-"""
-FIND_RANKS = """
-    SELECT CAST(strftime('%s', started_at) AS INTEGER), rank FROM counts JOIN polls USING (poll_id)
-    WHERE story_id = ? AND list = ? ORDER BY poll_id
-"""
-
 # With --full-walk nothing is remembered.
 UNKNOWN = Growth(born=None, written=(), newest=())
-
-# A moment in seconds since 1970, and a rank, if there was one.
-Rank = tuple[int, int | None]
 
 
 class Stories(Listener):
@@ -96,13 +79,9 @@ class Stories(Listener):
         """
         found = None
         if self.history is not None:
-            path = self.history
-            async with self._readers:
-                # A file that is moved away or busy just now: then what is remembered must do.
-                with contextlib.suppress(sqlite3.Error, UnicodeError):
-                    found = await in_thread(
-                        lambda: read_history(path, story_id, self.list), name="story"
-                    )
+            # A file that is moved away or busy just now: then what is remembered must do.
+            with contextlib.suppress(HistoryError):
+                found = await self._read(self.history, story_id)
         growth, ranks = found or (self.recall(story_id), self._ranks.get(story_id, ()))
         if growth is None and not ranks:
             return None
@@ -114,6 +93,28 @@ class Stories(Listener):
             "ranks": [*drop_repeated(ranks)][-MAX_POINTS:],
             "comments": [self._describe(item) for item in growth.newest],
         }
+
+    async def _read(self, path: str, story_id: int) -> tuple[Growth, Sequence[Rank]] | None:
+        """
+        Return what `read_story` does, in one of the few threads for that.
+        """
+        await self._readers.acquire()
+        reading = asyncio.create_task(
+            in_thread(lambda: read_story(path, story_id, self.list, newest=NEWEST), name="story")
+        )
+        reading.add_done_callback(self._end_reading)
+        # Not cancelled with this: a client that leaves ends no thread, and so frees no place.
+        await asyncio.wait([reading])
+        return reading.result()
+
+    def _end_reading(self, reading: asyncio.Task[Any]) -> None:
+        """
+        Done-callback: free the place of a thread that has ended.
+        """
+        self._readers.release()
+        # Perhaps nobody waits for it any more, and asyncio would complain.
+        if not reading.cancelled():
+            reading.exception()
 
     def _describe(self, item: Item) -> dict[str, Any]:
         """
@@ -149,30 +150,6 @@ def drop_repeated(ranks: Iterable[Rank]) -> Iterable[Rank]:
     Yield only the moments at which the rank changed.
     """
     return (next(group) for _, group in itertools.groupby(ranks, key=lambda rank: rank[1]))
-
-
-def read_history(path: str, story_id: int, story_list: str) -> tuple[Growth, Sequence[Rank]] | None:
-    """
-    Return what a history file knows of a story; None if that is nothing. Blocks.
-
-    Raises:
-        sqlite3.Error: if the file cannot be read.
-    """
-    # Absolute and quoted, so that every name of a file is one.
-    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as connection:
-        # One moment for all queries.
-        connection.execute("BEGIN")
-        story = connection.execute(FIND_STORY, (story_id,)).fetchone()
-        if story is None:
-            return None
-        newest = connection.execute(FIND_NEWEST, (story_id, NEWEST))
-        growth = Growth(
-            born=story[0],
-            written=tuple(time for (time,) in connection.execute(FIND_WRITTEN, (story_id,))),
-            newest=tuple(Item(id=item_id, by=by, time=time) for item_id, by, time in newest),
-        )
-        return growth, connection.execute(FIND_RANKS, (story_id, story_list)).fetchall()
 
 
 def forget_first(kept: dict[int, T], most: int) -> None:

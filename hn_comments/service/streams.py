@@ -13,12 +13,11 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
+from async_timeout import timeout
 
+from ..settings import MAX_STREAMS
 from .latest import Latest
 
-
-# Streams at once: far more than a house has tabs, and far fewer than there are file descriptors.
-MAX_STREAMS = 1000
 
 # Seconds that a stream has to take a document, and between two signs of life. Proxies give up on
 # a silent connection after 30 to 60 s.
@@ -50,7 +49,10 @@ class Streams:
         Send documents for as long as the other side takes them.
         """
         if len(self._open) >= MAX_STREAMS or self._closing:
-            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text="too many streams")
+            refusal = web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text="too many streams")
+            # Kept open, it would be one more file all the same.
+            refusal.force_close()
+            return refusal
         response = EventSourceResponse(send_timeout=PATIENCE, ping_interval=KEEP_ALIVE)
         # Raised where the page is closed while something is sent.
         with contextlib.suppress(ConnectionResetError):
@@ -96,7 +98,7 @@ class Streams:
         self.latest.wake()
         if self._open:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GRACE):
+                async with timeout(GRACE):
                     await self._ended.wait()
         for transport in self._open:
             # Not close(), which waits until all is sent.
@@ -105,7 +107,7 @@ class Streams:
 
 async def send(response: EventSourceResponse, text: str) -> None:
     # Not response.send(), which looks for line ends in each document for each stream.
-    async with asyncio.timeout(PATIENCE):
+    async with timeout(PATIENCE):
         await response.write(text.encode())
 
 

@@ -11,6 +11,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from async_timeout import timeout
 from prometheus_client import CollectorRegistry, Metric, write_to_textfile
 from prometheus_client.registry import Collector
 
@@ -56,7 +57,7 @@ class MetricsFile(Listener):
         """
         if self._writing is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
+                async with timeout(PATIENCE):
                     await self._writing
 
     async def _write_all(self) -> None:
