@@ -56,7 +56,7 @@ WINGS = {
         "output/appended.py output/formats.py output/printer.py output/[sw]*.py plaintext.py",
         "appended output plaintext printer quiet screen sentences stamps writer",
     ),
-    "pace": ("api/pace*.py", "pacer"),
+    "pace": ("api/pace*.py", "pace pacer"),
     "poll": (
         "comments.py engine.py news.py poller.py posts.py stories.py tasks.py",
         "cancellation comments engine news poller posts quiet stories tasks world",

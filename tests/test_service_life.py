@@ -15,8 +15,11 @@ import pytest
 
 from hn_comments import Settings
 from hn_comments.engine import Control
+from hn_comments.errors import CannotServe
 from hn_comments.events import Serving
+from hn_comments.history.store import Store
 from hn_comments.service import Service
+from hn_comments.service.stories import Stories
 from hn_comments.simulator import Simulator
 
 from .reports import pseudo_terminal
@@ -225,3 +228,22 @@ async def test_port_is_closed_at_the_end() -> None:
 
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+def test_extra_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    monkeypatch.delitem(sys.modules, "hn_comments.service.metrics", raising=False)
+
+    for settings in (Settings(serve="0"), Settings(metrics_file="x.prom")):
+        with pytest.raises(CannotServe, match=r"pip install 'hn-comments\[serve\]'"):
+            Service(settings, Control(), Ear())
+
+
+async def test_story_that_no_history_knows_is_unknown(tmp_path: Path) -> None:
+    """As where there is no history."""
+    path = str(tmp_path / "h.db")
+    Store(path).close()
+
+    for settings in (Settings(history=path), Settings()):
+        assert await Stories(settings, lambda _: None).find(8863) is None
