@@ -13,11 +13,11 @@ import argparse
 import asyncio
 import functools
 import random
-import selectors
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from virtual import VirtualLoop
 from yarl import URL
 
 from hn_comments import Session, Settings, URLFetcher
@@ -36,20 +36,6 @@ RATES = (5, 20, 50, 100, 300)
 # Shares of all answers that servers without a limit fail at random, and the ways to do so.
 SHARES = (0.05, 0.1, 0.2, 0.3)
 FAILURES = ((500, "none"), (503, "none"), (429, "none"), (429, "right"))
-
-
-class Jumps(selectors.DefaultSelector):
-    """
-    A selector that does not wait, but moves its clock on by as much.
-    """
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        if timeout is None:
-            raise RuntimeError("nothing is left to wait for")
-        self.now += max(timeout, 0.0)
-        return super().select(0)
 
 
 class VirtualSession(Session):
@@ -122,9 +108,7 @@ def virtually(
 
     *changes* are times, each with the factor of the first rate that holds from then on.
     """
-    jumps = Jumps()
-    loop = asyncio.SelectorEventLoop(jumps)
-    loop.time = lambda: jumps.now  # type: ignore[method-assign]
+    loop = VirtualLoop()
     limit = make(loop.time)
     first = limit.rate
 

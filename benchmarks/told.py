@@ -13,7 +13,6 @@ import asyncio
 import functools
 import gc
 import json
-import selectors
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+from virtual import VirtualLoop
 from yarl import URL
 
 from hn_comments import Control, Settings, watch
@@ -48,29 +48,6 @@ LOOK = 0.25
 START = 1_700_000_000.0
 
 SOURCES: tuple[SourceName, ...] = ("http", "socket")
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """
-    An event loop that waits for nobody: *now* jumps to the next timer.
-    """
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        super().__init__(Jumps(self))
-
-    def time(self) -> float:
-        return self.now
-
-
-class Jumps(selectors.DefaultSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self.loop = loop
-
-    def select(self, timeout: float | None = None) -> Any:
-        self.loop.now += max(timeout or 0.0, 0.0)
-        return super().select(0)
 
 
 class Clock:

@@ -1,10 +1,7 @@
 """--keep: what is old goes from the history, a little at a time, and nothing else does."""
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +16,7 @@ from hn_comments.stories import Poll
 
 from .reports import post, report
 from .serving import started
-from .support import client, front_page
+from .support import client, front_page, query
 
 
 # What belongs to a story, in whatever table.
@@ -41,13 +38,6 @@ async def poll(fetcher: URLFetcher, path: str, keep: float | None = None) -> Pol
         one = Poll(fetcher, settings, memory=Memory(), number=1, history=history)
         await one.run(reports.append)
     return reports[0]
-
-
-def query(path: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
-        found = connection.execute(sql, values).fetchall()
-        connection.commit()
-    return found
 
 
 def rows_of(path: str, story: int) -> dict[str, int]:
