@@ -1113,6 +1113,22 @@ async def test_killed_program_has_told_what_it_printed(path: str) -> None:
     assert '"type": "comment"' not in stdout
 
 
+async def test_file_that_turns_out_to_be_damaged_is_closed(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its thread ends: who uses this as a library goes on."""
+
+    def fail(store: Store) -> tuple[int, float]:
+        raise HistoryError(store.path, "is damaged", "name another one")
+
+    monkeypatch.setattr(Store, "failures", fail)
+    with pytest.raises(HistoryError, match="is damaged"):
+        async with History(path):
+            pass
+
+    await eventually(lambda: not any(t.name.startswith("history") for t in threading.enumerate()))
+
+
 async def test_command_refuses_with_one_sentence(tmp_path: Path) -> None:
     """The exit code is 2, as for any other bad argument."""
     code, stdout, stderr = await run(*COMMAND, "--history", str(tmp_path), "--once")

@@ -94,6 +94,7 @@ class History:
         Raises:
             HistoryError: if it cannot be used.
         """
+        is_ready = False
         try:
             error = await self._uncut(self._retry(self._open, PATIENCE))
             if error is not None:
@@ -104,9 +105,10 @@ class History:
             for above in self._opened.above:
                 self._added.add(above.threshold)
                 self.troubles.tell(above)
+            is_ready = True
         finally:
-            if self._store is None:
-                self._thread.shutdown(wait=False)
+            if not is_ready:
+                await self._uncut(self._close_file())
         return self
 
     async def __aexit__(
@@ -123,9 +125,12 @@ class History:
                 await self._write(PATIENCE_AT_THE_END)
             self._tell_what_is_lacking()
         finally:
-            if self._store is not None:
-                await self._call(self._store.close)
-            self._thread.shutdown(wait=False)
+            await self._close_file()
+
+    async def _close_file(self) -> None:
+        if self._store is not None:
+            await self._call(self._store.close)
+        self._thread.shutdown(wait=False)
 
     async def recall(self, memory: Memory, ids: Collection[int], *, follow: float = 0.0) -> None:
         """
