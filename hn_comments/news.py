@@ -59,12 +59,7 @@ async def read_last(fetcher: URLFetcher, posts: Iterable[Post], number: int) -> 
     """
     Return the latest comments below *posts*, so many in all, as far as they can be read.
     """
-    comments = [
-        (item_id, post)
-        for post in posts
-        for item_id, node in post.discussion.tree.nodes.items()
-        if node.state is State.LIVE and item_id != post.id
-    ]
+    comments = [(item_id, post) for post in posts for item_id in post.discussion.tree.live()]
     latest = heapq.nlargest(number, comments, key=lambda comment: comment[0])
     tasks = [asyncio.create_task(_describe(fetcher, *comment)) for comment in latest]
     return [comment for comment in await gather_or_stop(tasks) if comment is not None]

@@ -10,7 +10,7 @@ from .api import URLFetcher
 from .comments import count_discussion
 from .errors import UNREADABLE, HNCommentsError, NoSuchItem, PollFailed
 from .memory import LAG, Changes, Discussion
-from .models import Comment, Count, Growth, Item, PostReport, State
+from .models import Comment, Count, Growth, Item, PostReport
 from .plaintext import first_line
 from .settings import Settings
 
@@ -242,16 +242,11 @@ def describe_growth(discussion: Discussion, newest: int) -> Growth:
     Return how a discussion grew, with so many of its *newest* comments.
     """
     tree, item = discussion.tree, discussion.item
-    live = [
-        item_id
-        for item_id, node in tree.nodes.items()
-        if node.state is State.LIVE and item_id != tree.post_id
-    ]
     return Growth(
         born=item.time if item else None,
         written=tuple(sorted(tree.created())),
         newest=tuple(
             Item(id=item_id, by=tree.nodes[item_id].by, time=tree.nodes[item_id].created)
-            for item_id in heapq.nlargest(newest, live)
+            for item_id in heapq.nlargest(newest, tree.live())
         ),
     )

@@ -183,6 +183,14 @@ class Tree:
         """
         return Count.total([self.own(i) for i in (item_id, *self.below(item_id))])
 
+    def live(self) -> Iterator[int]:
+        """
+        Yield each comment that is live.
+        """
+        for item_id, node in self.nodes.items():
+            if node.state is State.LIVE and item_id != self.post_id:
+                yield item_id
+
     def created(self) -> Iterator[int]:
         """
         Yield when each comment was written, where that is known.

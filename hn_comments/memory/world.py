@@ -46,7 +46,8 @@ async def find_other_world(memory: Memory, fetcher: URLFetcher, maxitem: int | N
     fallen = maxitem is not None and maxitem < (memory.maxitem.known or 0) - MAX_LAG
     # Some of what is remembered may be of the other world already.
     others, same = answers.count("other"), answers.count("same")
-    if not memory.is_verified or others < same or (not others and (same or not fallen)):
+    is_other = others >= same if others else fallen and not same
+    if not memory.is_verified or not is_other:
         return None
     return f"item {sample[0][0]} is not what it was"
 

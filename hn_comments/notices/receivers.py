@@ -169,18 +169,10 @@ def number(receivers: Iterable[Receiver]) -> None:
 
 def secrets_of(url: str) -> Iterable[str]:
     """
-    Yield the parts of an address that may be passwords or tokens.
+    Return the parts of an address that may be passwords or tokens.
     """
-    part = ""
-    for char in url.partition("://")[2]:
-        if char in "/:@?&=#,;":
-            if len(part) >= MIN_SECRET:
-                yield part
-            part = ""
-        else:
-            part += char
-    if len(part) >= MIN_SECRET:
-        yield part
+    parts = re.split("[/:@?&=#,;]", url.partition("://")[2])
+    return [part for part in parts if len(part) >= MIN_SECRET]
 
 
 def mask(url: str) -> str:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..history.past import Past
+from ..history.past import Past, Point, Rank
 from ..models import utc_time
 from .costs import describe_polls, find_list, find_period
 from .html import make_report_page
-from .series import pack, thin
+from .series import drop_repeated, pack, thin
 
 
 # Stories that a report shows: those on the list, and of the others those with most comments.
@@ -34,8 +34,8 @@ MAX_REMOVALS = 10
 HOUR = 3600
 
 # Times are in seconds since 1970.
-Growth = Sequence[tuple[int, int]]
-Ranks = Sequence[tuple[int, int | None]]
+Growth = Sequence[Point]
+Ranks = Sequence[Rank]
 
 
 def make_report(path: str, as_of: str | None = None) -> bytes:
@@ -137,7 +137,8 @@ def draw_ranks(ranks: Ranks, most: int) -> Iterator[tuple[int, int]]:
     """
     Yield changes of rank, thinned; 0 while the story is not on the list.
     """
-    changes = [after for before, after in pairwise([(0, None), *ranks]) if after[1] != before[1]]
+    # Before the first one it was off the list.
+    _, *changes = drop_repeated([(0, None), *ranks])
     # Off the list is a little worse than all ranks: thinning sees it, and no peak in it.
     off = 1 + max((rank for _, rank in ranks if rank is not None), default=0)
     for at, rank in thin([(at, rank or off) for at, rank in changes], most):

@@ -3,11 +3,14 @@ Make long series short: thin them to what a plot can show, and pack them for a p
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
+from typing import TypeVar
 
 
 # Seconds since 1970, and a number.
 Point = tuple[int, int]
+
+P = TypeVar("P", bound=tuple[int, int | None])
 
 
 def thin(points: Sequence[Point], most: int) -> list[Point]:
@@ -45,6 +48,13 @@ def triangle(a: Point, b: Point, c: tuple[float, float]) -> float:
     Return twice the area of a triangle.
     """
     return abs((a[0] - c[0]) * (b[1] - a[1]) - (a[0] - b[0]) * (c[1] - a[1]))
+
+
+def drop_repeated(points: Iterable[P]) -> Iterator[P]:
+    """
+    Yield only the points at which the number is another one.
+    """
+    return (next(group) for _, group in groupby(points, key=lambda point: point[1]))
 
 
 def pack(points: Iterable[tuple[int, ...]]) -> list[int]:

@@ -7,9 +7,8 @@ comes from what this process remembers: the tree, and what the polls have found 
 
 import asyncio
 import contextlib
-import itertools
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ..errors import HistoryError
@@ -19,6 +18,7 @@ from ..output.formats import comment_fields, created
 from ..settings import Settings
 from ..tasks import in_thread
 from .listener import Listener
+from .series import drop_repeated
 
 
 T = TypeVar("T")
@@ -143,13 +143,6 @@ def count_hours(growth: Growth) -> list[tuple[int, int]]:
     Return how many comments were written in which hour; hours without any are left out.
     """
     return sorted(Counter(time // HOUR * HOUR for time in growth.written).items())
-
-
-def drop_repeated(ranks: Iterable[Rank]) -> Iterable[Rank]:
-    """
-    Yield only the moments at which the rank changed.
-    """
-    return (next(group) for _, group in itertools.groupby(ranks, key=lambda rank: rank[1]))
 
 
 def forget_first(kept: dict[int, T], most: int) -> None:
