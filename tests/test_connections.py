@@ -205,6 +205,17 @@ async def test_unknown_name_is_told() -> None:
             await URLFetcher(session).fetch("x.json")
 
 
+async def test_unknown_name_of_a_proxy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the address that is wrong."""
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with Session(Settings(api_url="http://hn.invalid/v0", retries=0)) as session:
+        with pytest.raises(
+            ConnectionFailed, match=r"proxy\.invalid was not resolved: .*\(the proxy\)$"
+        ):
+            await URLFetcher(session).fetch("x.json")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="others answer when the queue is full")
 async def test_firewall_is_told() -> None:
     """It drops the first packet, as a listener does whose queue is full."""

@@ -334,6 +334,24 @@ def test_report_as_of_then_knows_what_was_known_then(
     assert (now["report"]["as_of"], then["report"]["as_of"] < now["time"]) == (None, True)
 
 
+def test_place_of_the_page_is_said_where_somebody_watches(
+    hn_simulator: StartSimulator, path: str, tmp_path: Path
+) -> None:
+    """In a terminal; cron would mail it each time."""
+    pty = pytest.importorskip("pty")
+    poll(hn_simulator(front_page(1)), path)
+    ours, theirs = pty.openpty()
+    try:
+        subprocess.run([*REPORT, path], stdout=theirs, cwd=tmp_path, check=True)
+        said = os.read(ours, 1000)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+    assert said == b"The page is report.html.\r\n"
+    assert (tmp_path / "report.html").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "moment"),
     [
