@@ -28,7 +28,6 @@ HNCommentsError
 """
 
 import sys
-from pathlib import Path
 
 
 # Characters of a foreign message that an error quotes: enough for one sentence.
@@ -51,6 +50,9 @@ def how_to_install(package: str) -> str:
 
     pipx and uv make environments without pip, and leave a note of themselves there.
     """
+    # Imported here because --help need not wait for it.
+    from pathlib import Path
+
     place = Path(sys.prefix)
     if (place / "pipx_metadata.json").exists():
         return f"pipx inject {place.name} {package}"

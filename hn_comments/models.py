@@ -8,8 +8,6 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal, Self
 
-from .plaintext import plain_text
-
 
 # What carries requests and answers: HTTP, or a websocket.
 SourceName = Literal["http", "socket"]
@@ -205,6 +203,9 @@ class Comment:
         """
         What it says, as plain text with a blank line between paragraphs.
         """
+        # Imported here because --help need not wait for its patterns.
+        from .plaintext import plain_text
+
         return plain_text(self.item.text or "")
 
 

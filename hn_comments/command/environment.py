@@ -7,7 +7,6 @@ no harm.
 
 import os
 import re
-from pathlib import Path
 
 from ..kinds import show
 
@@ -59,6 +58,9 @@ def check_key_log() -> str | None:
     name = os.environ.get("SSLKEYLOGFILE")
     if not name:
         return None
+    # Imported here because --help need not wait for it.
+    from pathlib import Path
+
     try:
         Path(name).open("ab").close()
     except OSError as exc:
