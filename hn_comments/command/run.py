@@ -48,8 +48,9 @@ EXIT_CODES = {"exact": EXIT_DONE, "partial": 3, "failed": EXIT_ERRORS}
 # Bytes that wait for a slow reader before polls do: a dozen reports of 500 stories.
 ROOM = 4 << 20
 
-# Seconds between two looks at a slow reader.
-LOOK = 0.05
+# Seconds between two looks at a slow reader; at the end, the first ones come sooner, since most
+# readers are not slow.
+FIRST_LOOK, LOOK = 0.001, 0.05
 
 # The last line of the demo: it has shown what it can.
 AFTER_THE_DEMO = "Next, the real front page: hn-comments --limit 30 --period 1m"
@@ -153,8 +154,10 @@ def watch_and_print(settings: Settings, printer: Printer, stopper: Stopper) -> N
     from ..engine import Control, watch
 
     async def settle() -> None:
-        while not printer.writer.wait(0) and not stopper.out_of_patience:  # noqa: ASYNC110
-            await asyncio.sleep(LOOK)
+        pause = FIRST_LOOK
+        while not printer.writer.wait(0) and not stopper.out_of_patience:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LOOK)
 
     def tell(event: Event) -> None:
         printer.tell(event)
