@@ -28,7 +28,7 @@ from hn_comments import Control, Settings, watch
 from hn_comments.api.protocol import Answer, Push
 from hn_comments.api.session import Session
 from hn_comments.memory import Memory
-from hn_comments.models import SourceName
+from hn_comments.settings import SourceName
 from hn_comments.simulator import World
 from hn_comments.simulator.paths import answer
 

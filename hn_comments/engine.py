@@ -16,7 +16,7 @@ from .errors import PollFailed
 from .events import Tell, Troubles
 from .memory import Memory
 from .models import Growth, PollReport, Progress, Traffic
-from .notices import Notices
+from .notices.notices import Notices
 from .poller import Poller
 from .posts import describe_growth
 from .settings import Settings

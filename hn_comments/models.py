@@ -8,9 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal, Self
 
+from .settings import SourceName
 
-# What carries requests and answers: HTTP, or a websocket.
-SourceName = Literal["http", "socket"]
 
 Status = Literal["exact", "partial", "failed"]
 
@@ -26,6 +25,9 @@ class State(Enum):
     DEAD = "dead"
     # The API answers `null`.
     MISSING = "missing"
+
+    # Each is itself only. Enum's own, in Python, is called for every item a few times.
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

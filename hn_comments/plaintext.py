@@ -10,7 +10,6 @@ tag or at the one after it, and the one for code consumes what it has passed.
 
 import re
 import textwrap
-from html import unescape
 
 
 # Characters of HTML that are read. The longest comments have some 15,000.
@@ -97,6 +96,11 @@ def decode(html: str) -> str:
     """
     Return *html*, in which there are no tags any more, with its entities decoded.
     """
+    if "&" not in html:
+        return html
+    # Imported here because most titles have no entity, and the table of their names is large.
+    from html import unescape
+
     return unescape(NO_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", html))
 
 

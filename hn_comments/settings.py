@@ -27,13 +27,14 @@ from .kinds import (
     optional,
     whole,
 )
-from .models import SourceName
 
 
 T = TypeVar("T")
 
 OnError = Literal["partial", "cancel"]
 Format = Literal["text", "json", "csv"]
+# What carries requests and answers: HTTP, or a websocket.
+SourceName = Literal["http", "socket"]
 
 # The story lists the API offers.
 STORY_LISTS = ("top", "new", "best", "ask", "show", "job")

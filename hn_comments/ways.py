@@ -13,8 +13,8 @@ from async_timeout import timeout
 from .api import Source, URLFetcher, open_source
 from .errors import MalformedItem
 from .events import Event, Trouble, Troubles
-from .models import Item, SourceName
-from .settings import Settings
+from .models import Item
+from .settings import Settings, SourceName
 from .tasks import gather_or_stop
 
 

@@ -25,12 +25,12 @@ from hn_comments import BadReceiver, Crossing, Notice, PollReport, Settings, Tro
 from hn_comments.command.trial import SAMPLE, send_to_all
 from hn_comments.events import Troubles
 from hn_comments.memory import Crossings
-from hn_comments.notices import Notices, NotTaken, make_receivers
 from hn_comments.notices.background import MAX_AT_ONCE, Background
 from hn_comments.notices.command import Command
-from hn_comments.notices.message import word
+from hn_comments.notices.message import NotTaken, word
+from hn_comments.notices.notices import Notices
 from hn_comments.notices.notifier import Notifier, merge
-from hn_comments.notices.receivers import mask
+from hn_comments.notices.receivers import make_receivers, mask
 from hn_comments.settings import BadSetting
 from hn_comments.simulator import Simulator
 

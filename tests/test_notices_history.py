@@ -17,7 +17,8 @@ from hn_comments.history.crossings import load_unsent
 from hn_comments.history.store import Store
 from hn_comments.memory import Memory
 from hn_comments.models import Notice
-from hn_comments.notices import NotTaken, notices
+from hn_comments.notices import receivers
+from hn_comments.notices.message import NotTaken
 from hn_comments.notices.receivers import Receiver
 from hn_comments.simulator import Simulator, World
 
@@ -59,7 +60,7 @@ def friend(monkeypatch: pytest.MonkeyPatch) -> Friend:
     def make(_settings: Settings) -> list[Receiver]:
         return [friend]
 
-    monkeypatch.setattr(notices, "make_receivers", make)
+    monkeypatch.setattr(receivers, "make_receivers", make)
     return friend
 
 

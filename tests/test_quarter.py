@@ -29,7 +29,7 @@ from hn_comments import Notice, PollReport, Session
 from hn_comments.__main__ import main
 from hn_comments.command.signals import ENDING, EXIT_SIGNAL
 from hn_comments.events import Event, Serving
-from hn_comments.notices import NotTaken
+from hn_comments.notices.message import NotTaken
 from hn_comments.output.printer import Printer
 from hn_comments.simulator import World
 
@@ -331,7 +331,7 @@ def put_in_place(quarter: Quarter, monkeypatch: pytest.MonkeyPatch) -> None:
     command = "hn_comments.command.run"
     monkeypatch.setattr(f"{command}.Printer", Watched)
     monkeypatch.setattr(f"{command}.loop_factory", lambda: quarter.machine.make_loop)
-    monkeypatch.setattr("hn_comments.notices.notices.make_receivers", lambda _: [Receiver()])
+    monkeypatch.setattr("hn_comments.notices.receivers.make_receivers", lambda _: [Receiver()])
     quarter.machine.turn_on(monkeypatch)
 
 

@@ -7,8 +7,8 @@ The loop that uses both is in `fetcher`.
 import itertools
 from collections.abc import Iterator
 
-from .. import tasks
 from ..errors import BadStatus, ConnectionFailed, FetchError, FetchTimeout, NotJSON, ProxyFailed
+from ..tasks import delays as endless_delays
 
 
 # Seconds before the first retry: most hiccups of a loaded server are over by then.
@@ -39,4 +39,4 @@ def delays(retries: int) -> Iterator[float]:
     """
     Return *retries* delays in seconds, each about twice the one before.
     """
-    return itertools.islice(tasks.delays(FIRST_DELAY, MAX_DELAY), retries)
+    return itertools.islice(endless_delays(FIRST_DELAY, MAX_DELAY), retries)

@@ -83,11 +83,11 @@ def try_notices(settings: Settings) -> int:
     """
     Say who takes a notice now, and return the exit code for that.
     """
-    from ..notices import kill_commands
+    from ..notices.programs import kill_programs
     from .trial import try_receivers
 
     def leave(signum: int, frame: FrameType | None) -> None:
-        kill_commands()
+        kill_programs()
         leave_at_once(signum, frame)
 
     catch_signals(leave)
@@ -200,14 +200,14 @@ async def publish(
     """
     import asyncio
 
-    from ..notices import kill_commands
+    from ..notices.programs import kill_programs
 
     loop = asyncio.get_running_loop()
     stopper.connect(functools.partial(loop.call_soon_threadsafe, control.stop))
     display = printer.display
 
     def leave() -> None:
-        kill_commands()
+        kill_programs()
         display.restore()
 
     stopper.on_leaving = leave

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ..models import Crossing, Notice
-from ..notices import NotTaken, Receiver, make_receivers, send
+from ..notices.message import NotTaken
+from ..notices.receivers import Receiver, make_receivers, send
 from ..settings import Settings
 
 

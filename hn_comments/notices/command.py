@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import shlex
-import signal
 import sys
 
 from async_timeout import timeout
@@ -15,6 +14,7 @@ from async_timeout import timeout
 from ..errors import BadReceiver
 from ..models import Notice
 from .message import SECONDS_TO_TAKE, NotTaken, collect_facts, word
+from .programs import running, send_signal
 
 
 # Seconds that a program has to end after SIGTERM.
@@ -25,9 +25,6 @@ MAX_VARIABLE = 30_000
 
 # The variable with the addresses of other receivers.
 ADDRESSES = "HN_COMMENTS_NOTIFY"
-
-# The programs that run: they belong to the process, which may have to leave at once.
-running: set[asyncio.subprocess.Process] = set()
 
 
 class Command:
@@ -118,26 +115,6 @@ async def end(process: asyncio.subprocess.Process) -> None:
             async with timeout(SECONDS_TO_END):
                 await process.wait()
                 return
-
-
-def send_signal(process: asyncio.subprocess.Process, name: str) -> None:
-    """
-    Send a program and all that it started a signal.
-    """
-    with contextlib.suppress(ProcessLookupError):
-        if sys.platform == "win32":
-            process.terminate()
-        else:
-            os.killpg(process.pid, getattr(signal, name))
-
-
-def kill_commands() -> None:
-    """
-    Kill the programs that run, and all that they started: nobody would end them later.
-    """
-    for process in running:
-        if process.returncode is None:
-            send_signal(process, "SIGKILL")
 
 
 def environment(notice: Notice) -> dict[str, str]:

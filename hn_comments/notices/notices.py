@@ -4,16 +4,18 @@ What is done with a notice, and with the end of a poll: nothing, or what the set
 
 import asyncio
 from collections.abc import Callable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..events import TaskFailed, Troubles
 from ..models import Notice
 from ..settings import Settings
 from ..tasks import gather_or_stop
 from .background import Background
-from .heartbeat import Heartbeat
-from .notifier import Notifier
-from .receivers import make_receivers
+
+
+if TYPE_CHECKING:
+    from .heartbeat import Heartbeat
+    from .notifier import Notifier
 
 
 # Seconds that notices on their way have at the end of the program.
@@ -40,19 +42,27 @@ class Notices:
         self.troubles = troubles
         self.taken = taken or (lambda _: None)
         self.background = Background(self._tell_failure)
-        self.notifier = Notifier(
-            make_receivers(settings), self.background, troubles, taken=self.taken
-        )
-        self.heartbeat = None
+        # Imported where they are asked for: most runs tell nobody.
+        self.notifier: Notifier | None = None
+        if settings.has_receivers:
+            from . import notifier, receivers
+
+            self.notifier = notifier.Notifier(
+                receivers.make_receivers(settings), self.background, troubles, taken=self.taken
+            )
+        self.heartbeat: Heartbeat | None = None
         if settings.heartbeat is not None:
+            from . import heartbeat
+
             beats = Background(self._tell_failure)
-            self.heartbeat = Heartbeat(settings.heartbeat, beats, troubles)
+            self.heartbeat = heartbeat.Heartbeat(settings.heartbeat, beats, troubles)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.notifier.hurry()
+        if self.notifier is not None:
+            self.notifier.hurry()
         ends = [self.background.drain(DRAIN)]
         if self.heartbeat is not None:
             ends.append(self.heartbeat.close())
@@ -62,9 +72,12 @@ class Notices:
         """
         Tell a notice; new comments are one only where there are receivers.
         """
-        if notice.crossings or (notice.comments and self.notifier.has_receivers):
+        if self.notifier is not None and (notice.crossings or notice.comments):
             self.troubles.tell(notice)
             self.notifier.tell(notice)
+        elif notice.crossings:
+            self.troubles.tell(notice)
+            self.taken(notice)
 
     def beat(self, *, succeeded: bool) -> None:
         """

@@ -42,19 +42,12 @@ class Notifier:
         *,
         taken: Callable[[Notice], object] = lambda _: None,
     ) -> None:
-        self.taken = taken
         self._outboxes = [Outbox(receiver, background, troubles, taken) for receiver in receivers]
-
-    @property
-    def has_receivers(self) -> bool:
-        return bool(self._outboxes)
 
     def tell(self, notice: Notice) -> None:
         """
-        Have a notice sent; where nobody is to be told, that is done at once.
+        Have a notice sent.
         """
-        if not self._outboxes:
-            self.taken(notice)
         for outbox in self._outboxes:
             outbox.put(notice)
 
