@@ -48,7 +48,7 @@ class VirtualSession(Session):
         self.limit = limit
         self.random = random.Random(1)
 
-    async def get(self, path: str, url: URL) -> bytes | URL:
+    async def get(self, path: str, url: URL, *, soon: bool = False) -> bytes | URL:
         await asyncio.sleep(LATENCY * self.random.uniform(0.4, 0.6))
         wait = self.limit.take()
         await asyncio.sleep(LATENCY * self.random.uniform(0.4, 0.6))

@@ -124,7 +124,7 @@ class Walk:
         if self.tree.post.state is State.MISSING:
             self.tree.mark_stale(post_id)
             raise NoSuchItem(post_id)
-        return await self._count_node(post_id, depth=0)
+        return self.tree.total(post_id) or await self._count_node(post_id, depth=0)
 
     async def _count_comment(self, item_id: int, depth: int) -> Count:
         """
@@ -135,17 +135,15 @@ class Walk:
         except UNREADABLE as exc:
             self.discussion.fail(item_id, exc)
             return self._give_up(item_id, exc)
-        return await self._count_node(item_id, depth)
+        return self.tree.total(item_id) or await self._count_node(item_id, depth)
 
     async def _count_node(self, item_id: int, depth: int) -> Count:
         """
-        Count a node that was read, *depth* levels below the post, and all below it.
+        Count a node without a total, *depth* levels below the post, and all below it.
         """
         node = self.tree.nodes.get(item_id)
         if node is None:
             return NOTHING  # It was dropped while it was read.
-        if node.total is not None:
-            return node.total
         counts = [self.tree.own(item_id)]
         if depth == MAX_DEPTH:
             problem = f"its replies are more than {MAX_DEPTH} levels deep"
@@ -153,7 +151,7 @@ class Walk:
         counts += [self._refuse(item_id, self._why_not(kid)) for kid in node.unfollowed]
         counts += await self._count_kids(node.kids, depth + 1)
         self.tree.settle(item_id)
-        return Count.total(counts)
+        return node.total or Count.total(counts)
 
     async def _count_kids(self, kids: Sequence[int], depth: int) -> list[Count]:
         """

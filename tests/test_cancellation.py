@@ -32,7 +32,7 @@ class LocalSession(Session):
         super().__init__(Settings(**settings))
         self.world = world
 
-    async def get(self, path: str, url: URL) -> bytes | URL:
+    async def get(self, path: str, url: URL, *, soon: bool = False) -> bytes | URL:  # noqa: ARG002
         for _ in range(len(str(url)) % 3):
             await asyncio.sleep(0)
         return json.dumps(answer(self.world, path.removesuffix(".json"))).encode()

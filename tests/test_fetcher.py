@@ -160,7 +160,7 @@ async def test_refusals_between_answers_end_nothing(monkeypatch: pytest.MonkeyPa
     """However long one item is refused, while others are answered."""
     refused_at: list[float] = []
 
-    async def get(_session: Session, path: str, _url: object) -> bytes:
+    async def get(_session: Session, path: str, _url: object, **_: object) -> bytes:
         await asyncio.sleep(0.1)
         if path == "item/1.json":
             refused_at.append(asyncio.get_running_loop().time())

@@ -41,7 +41,7 @@ class Server(Session):
         self.refused: list[float] = []
         self.in_flight = self.max_in_flight = 0
 
-    async def get(self, path: str, url: URL) -> bytes | URL:  # noqa: ARG002
+    async def get(self, path: str, url: URL, *, soon: bool = False) -> bytes | URL:  # noqa: ARG002
         clock = asyncio.get_running_loop().time
         self.sent.append(clock())
         self.in_flight += 1
@@ -176,8 +176,8 @@ def test_one_refusal_among_many_answers_is_weather() -> None:
     """The request is sent again, and nothing slows down."""
 
     class Once(Server):
-        async def get(self, path: str, url: URL) -> bytes | URL:
-            answer = await super().get(path, url)
+        async def get(self, path: str, url: URL, *, soon: bool = False) -> bytes | URL:
+            answer = await super().get(path, url, soon=soon)
             if len(self.sent) == 500:
                 raise BadStatus(path, 429)
             return answer
@@ -196,8 +196,8 @@ def test_retry_after_pauses_all_requests_even_the_last_one() -> None:
     """Also with --retries 0, and for a minute at most; then not all leave at once."""
 
     class Paused(Server):
-        async def get(self, path: str, url: URL) -> bytes | URL:
-            answer = await super().get(path, url)
+        async def get(self, path: str, url: URL, *, soon: bool = False) -> bytes | URL:
+            answer = await super().get(path, url, soon=soon)
             if len(self.sent) == 200:
                 raise BadStatus(path, 429, 1e9)
             return answer
@@ -239,8 +239,8 @@ def test_item_that_alone_is_refused_costs_itself_only() -> None:
     """While others are answered, the item is refused a few times, and then it is an error."""
 
     class Spiteful(Server):
-        async def get(self, path: str, url: URL) -> bytes | URL:
-            answer = await super().get(path, url)
+        async def get(self, path: str, url: URL, *, soon: bool = False) -> bytes | URL:
+            answer = await super().get(path, url, soon=soon)
             if path == "item/666.json":
                 raise BadStatus(path, 429)
             return answer
@@ -358,8 +358,8 @@ class Weather(Server):
         self.shares = shares
         self.first = first
 
-    async def get(self, path: str, url: URL) -> bytes | URL:
-        answer = await super().get(path, url)
+    async def get(self, path: str, url: URL, *, soon: bool = False) -> bytes | URL:
+        answer = await super().get(path, url, soon=soon)
         if self.first is not None and len(self.sent) > 200:
             error, self.first = self.first, None
             raise error

@@ -34,7 +34,7 @@ class Distant(Session):
         self.in_flight = self.max_in_flight = 0
         self._free_at = 0.0
 
-    async def get(self, path: str, url: URL) -> bytes | URL:  # noqa: ARG002
+    async def get(self, path: str, url: URL, *, soon: bool = False) -> bytes | URL:  # noqa: ARG002
         now = asyncio.get_running_loop().time()
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)

@@ -49,7 +49,7 @@ class Attempt:
 
     def __init__(self) -> None:
         # The sockets made for this request; none if it goes over a kept connection.
-        self.sockets: list[socket.socket] = []
+        self.sockets: tuple[socket.socket, ...] = ()
         # The connection and its end, once there is one.
         self.protocol: ResponseHandler | None = None
         self.transport: asyncio.Transport | None = None
@@ -174,7 +174,7 @@ class Connector(aiohttp.TCPConnector):
         self._room.new.add(attempt)
         family, kind, protocol, _, _ = address
         made = socket.socket(family, kind, protocol)
-        attempt.sockets.append(made)
+        attempt.sockets += (made,)
         return made
 
 

@@ -106,19 +106,20 @@ class URLFetcher:
         """
         Send one request, and follow redirects on the same host.
         """
+        asked: list[URL] = []
         url = URL(f"{self.source.settings.api_url}/{path}", encoded=True)
-        seen = {url}
-        for _ in range(1 + MAX_REDIRECTS):
+        while True:
             answer = await self._send(path, url, failed=failed)
             if isinstance(answer, bytes):
                 return parse_json(path, answer)
             if not isinstance(answer, URL):
                 return answer
+            asked.append(url)
             url = answer
-            if url in seen:
+            if url in asked:
                 raise RedirectRefused(path, str(url), "in a circle")
-            seen.add(url)
-        raise RedirectRefused(path, str(url), f"after {MAX_REDIRECTS} others")
+            if len(asked) > MAX_REDIRECTS:
+                raise RedirectRefused(path, str(url), f"after {MAX_REDIRECTS} others")
 
     async def _send(self, path: str, url: URL, *, failed: bool) -> Any:
         """
@@ -134,7 +135,7 @@ class URLFetcher:
             self._check_budget()
             self.fetch_counter += 1
             sent = True
-            answer = await (self.source.get_soon if failed else self.source.get)(path, url)
+            answer = await self.source.get(path, url, soon=failed)
             pacer.accept(sent_at)
         except BadStatus as exc:
             if not exc.is_overload:

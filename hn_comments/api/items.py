@@ -32,10 +32,11 @@ def parse_json(path: str, body: str | bytes) -> Any:
     Return the JSON value in *body*.
     """
     try:
-        with contextlib.suppress(ValueError):
+        try:
             return decode(body)
-        # The fast decoder refuses halves of surrogate pairs, which JSON allows.
-        return json.loads(body)
+        except ValueError:
+            # The fast decoder refuses halves of surrogate pairs, which JSON allows.
+            return json.loads(body)
     # Valid JSON overflows the decoder's stack where it is nested a thousand deep.
     except (ValueError, RecursionError) as exc:
         raise NotJSON(path) from exc

@@ -193,7 +193,10 @@ class Pace:
             lasted = sent_at - self._heard_at > TRIAL and self._answers >= self._needed
             if lasted or max(kind.count for kind in self._kinds) >= ENOUGH:
                 self._judge(now, sent_at)
-        elif any(kind.exceed(BLOCK) for kind in self._kinds):
+        # Most answers come where there is no refusal: they are not to cost much.
+        elif self._asked.count + self._failed.count > 1 and any(
+            kind.exceed(BLOCK) for kind in self._kinds
+        ):
             self._raise_alarm(now, sent_at)
         elif self._answers % BLOCK == 0:
             self._end_block()

@@ -89,8 +89,7 @@ class Pacer:
         """
         now = self._idle_since = self._now()
         self.in_flight -= 1
-        rate = self.pace.rate(now)
-        if not sent and rate is not None:
+        if not sent and (rate := self.pace.rate(now)) is not None:
             self._next_at -= 1 / rate
         if self._queue:
             self._admit(now)
@@ -100,14 +99,16 @@ class Pacer:
         Note an answer that is no refusal, to what was sent at some time.
         """
         self.accepted_at = read_clock()
+        now = self.accepted_at - self._rested
         was_silent = self.pace.silent
-        self.pace.accept(self._now(), sent_at)
+        self.pace.accept(now, sent_at)
         if was_silent and not self.pace.silent:
             # The next one need not wait as long as in silence.
-            self._next_at = min(self._next_at, self._now())
+            self._next_at = min(self._next_at, now)
         # Only while others wait for a place: a trickle must not add up to a flood.
-        if self._queue and self._allowed <= self.in_flight and self._pays(self._allowed):
-            self._allowed = min(self._allowed + 1, self.most)
+        waiting = self._queue and self._allowed <= self.in_flight
+        if waiting and self._allowed < self.most and self._pays(self._allowed):
+            self._allowed += 1
 
     def shrink(self, most: int) -> None:
         """

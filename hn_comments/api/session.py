@@ -28,8 +28,7 @@ from ..errors import (
     RedirectRefused,
 )
 from ..files import most_sockets
-from ..models import SourceName
-from ..settings import Settings
+from ..settings import Settings, SourceName
 from .addresses import proxy_for
 from .connections import Attempt, Connector, begin_attempt
 from .deadlines import Deadlines
@@ -116,27 +115,14 @@ class Session:
         if http is not None:
             await http.close()
 
-    async def get(self, path: str, url: URL) -> bytes | URL:
+    async def get(self, path: str, url: URL, *, soon: bool = False) -> bytes | URL:
         """
-        Return the body of the answer, or the target of a redirect.
+        Return the body of the answer, or the target of a redirect; *soon* is in less time.
 
         Raises:
             FetchError: whatever went wrong, in one sentence.
         """
-        return await self._get(path, url, self._deadlines)
-
-    async def get_soon(self, path: str, url: URL) -> bytes | URL:
-        """
-        Return what `get` does, within a share of its time.
-        """
-        return await self._get(path, url, self._short_deadlines)
-
-    def watch(self, paths: Collection[str]) -> None:
-        """
-        Do nothing: see `tells`.
-        """
-
-    async def _get(self, path: str, url: URL, deadlines: Deadlines) -> bytes | URL:
+        deadlines = self._short_deadlines if soon else self._deadlines
         connector, attempt = self.connector, begin_attempt()
         deadline = deadlines.start(attempt.note_phase)
         try:
@@ -149,6 +135,11 @@ class Session:
             connector.end(attempt)
             if self._idle is None and not self._is_busy:
                 self._idle = asyncio.get_running_loop().call_later(IDLE, self._give_back)
+
+    def watch(self, paths: Collection[str]) -> None:
+        """
+        Do nothing: see `tells`.
+        """
 
     async def _send(self, path: str, url: URL, attempt: Attempt) -> bytes | URL:
         async with self.http.get(url, allow_redirects=False) as response:

@@ -18,7 +18,7 @@ from yarl import URL
 
 from ..errors import ConnectionFailed, quote
 from ..events import Troubles
-from ..models import SourceName
+from ..settings import SourceName
 from ..tasks import MIN_SHARE, gather_or_stop, stop_tasks
 from .addresses import parse
 from .deadlines import Deadlines
@@ -83,7 +83,7 @@ class SocketSource:
     def tells(self) -> bool:
         return self._line is not None and bool(self._wanted) and self._wanted <= self._watched
 
-    async def get(self, path: str, url: URL) -> Any:
+    async def get(self, path: str, url: URL, *, soon: bool = False) -> Any:
         """
         Return the value at *path*, or what HTTP has for it.
 
@@ -91,8 +91,9 @@ class SocketSource:
             FetchError: whatever went wrong, in one sentence.
         """
         await self._tried.wait()
-        if self._line is None:
-            return await self._session.get(path, url)
+        # HTTP has what failed before, too: its silence is not the socket's.
+        if self._line is None or soon:
+            return await self._session.get(path, url, soon=soon)
         try:
             answer = await self._ask(self._line, "g", self._name(path))
         except Lost as exc:
@@ -100,12 +101,6 @@ class SocketSource:
         if answer.status != "ok":
             raise ConnectionFailed(path, f"the database answers {answer.status}")
         return answer.value
-
-    async def get_soon(self, path: str, url: URL) -> Any:
-        """
-        Return what HTTP has for a path that failed before: its silence is not the socket's.
-        """
-        return await self._session.get_soon(path, url)
 
     def watch(self, paths: Collection[str]) -> None:
         """

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 from yarl import URL
 
 from ..events import Troubles
-from ..models import SourceName
-from ..settings import Settings
+from ..settings import Settings, SourceName
 from .pacer import Pacer
 from .session import Session
 
@@ -34,19 +33,14 @@ class Source(Protocol):
     @property
     def tells(self) -> bool: ...
 
-    async def get(self, path: str, url: URL) -> Any:
+    async def get(self, path: str, url: URL, *, soon: bool = False) -> Any:
         """
-        Return what is at *path*, whose address is *url*.
+        Return what is at *path*, whose address is *url*; *soon* is in a share of the time.
 
         That is JSON as bytes, a value that is decoded already, or a `URL` at which to ask again.
 
         Raises:
             FetchError: whatever went wrong, in one sentence.
-        """
-
-    async def get_soon(self, path: str, url: URL) -> Any:
-        """
-        Return what `get` does, within a share of its time.
         """
 
     def watch(self, paths: Collection[str]) -> None:

@@ -104,12 +104,12 @@ def _keep(tree: Tree, item_id: int, item: Item | None, now: float) -> None:
     if item is not None:
         _look_for_move(tree, node, item)
         _note_facts(tree, node, item, now)
-    before = node.state, {*node.kids}
+    state, kids = node.state, node.kids
     tree.forget_totals(item_id)
     node.state = item.state if item else State.MISSING
     _list_kids(tree, item_id, item.kids if item else (), now)
     tree.settle(item_id)
-    if before != (node.state, {*node.kids}):
+    if state is not node.state or {*kids} != {*node.kids}:
         tree.unsaved.add(item_id)
         if tree.known and item_id != tree.post_id:
             tree.reading.changed.add(item_id)

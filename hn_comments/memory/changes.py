@@ -15,8 +15,7 @@ Three cheap questions do it (https://github.com/HackerNews/API#live-data):
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..api import URLFetcher, parse_ids
 from ..errors import UNREADABLE, HNCommentsError, MalformedItem
@@ -30,8 +29,7 @@ from .memory import Memory
 MAX_UPDATED = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
+class Hints(NamedTuple):
     """
     What the API said about changes: `maxitem`, or why not, and the ids in `updates`.
     """
@@ -41,8 +39,7 @@ class Hints:
     updated: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """
     Whether a poll reads everything or only changes; *problem* says why that may not be all.
     """

@@ -2,6 +2,7 @@
 The memory's clock: it never goes back while the program runs, whoever sets the machine's.
 """
 
+import functools
 import time
 from typing import Protocol
 
@@ -23,7 +24,10 @@ class SteadyClock:
 
     def __init__(self) -> None:
         # It goes on while the machine sleeps, where there is such a clock.
-        self._source = getattr(time, "CLOCK_BOOTTIME", None)
+        boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+        self._read = time.monotonic
+        if boot_time is not None:
+            self._read = functools.partial(time.clock_gettime, boot_time)
         self._offset = time.time() - self._read()
 
     def __call__(self) -> float:
@@ -31,6 +35,3 @@ class SteadyClock:
 
     def wall(self) -> float:
         return time.time()
-
-    def _read(self) -> float:
-        return time.monotonic() if self._source is None else time.clock_gettime(self._source)

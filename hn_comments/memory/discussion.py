@@ -4,7 +4,8 @@ A post, its tree, and what is to be asked about them: what is read again, and wh
 All times are on the memory's steady clock.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ..errors import FetchLimitExceeded, HNCommentsError, MalformedItem, StillUnreadable
 from ..models import Item, State
@@ -29,8 +30,7 @@ CHECK_AGAIN = 900.0
 WALK_UNPROVEN = 900.0
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """
     Why a node could not be read, and before when it is not asked for again.
     """
@@ -112,16 +112,17 @@ class Discussion:
         if item is not None and item_id not in self.failures and not self._is_same(item):
             self.stranger = item_id
             raise MalformedItem(f"item/{item_id}.json", "it is another item than before")
-        put(self.tree, item_id, item, newcomers=self.newcomers, now=self.clock())
+        now = self.clock()
+        put(self.tree, item_id, item, newcomers=self.newcomers, now=now)
         self.failures.pop(item_id, None)
         if item_id == self.post_id:
-            self.checked_at = self.clock()
+            self.checked_at = now
             self.item = remember(self.item, item)
         node = self.tree.nodes.get(item_id)
         if node is not None and (item is None or node.unfollowed):
             _, distance = self.again.get(item_id, (0.0, ASK_AGAIN / 2))
             distance = min(2 * distance, MAX_ASK_AGAIN)
-            self.again[item_id] = (self.clock() + distance, distance)
+            self.again[item_id] = (now + distance, distance)
         else:
             self.again.pop(item_id, None)
 

@@ -5,6 +5,7 @@ What was last told of each post: which count, and whether it was exact.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..models import PostReport, Status
 from ..settings import Settings
@@ -14,8 +15,7 @@ from ..settings import Settings
 MAX_TOLD = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """
     The last exact count that was told, if one was, and the *status* of the last line.
     """

@@ -143,11 +143,12 @@ class Tree:
         node = self.nodes.get(item_id)
         if node is None or node.stale or node.unfollowed:
             return
-        totals = [self.total(kid) for kid in node.kids]
-        known = [total for total in totals if total is not None]
-        if len(known) == len(totals):
-            own = self.own(item_id)
-            node.total = Count.total([own, *known]) if known else own
+        counts = [self.own(item_id)]
+        for kid in node.kids:
+            if (total := self.total(kid)) is None:
+                return
+            counts.append(total)
+        node.total = Count.total(counts) if node.kids else counts[0]
 
     def forget_totals(self, item_id: int) -> None:
         """
