@@ -39,7 +39,7 @@ from hn_comments.notices.background import MAX_AT_ONCE, Background
 from hn_comments.notices.command import Command
 from hn_comments.notices.message import word
 from hn_comments.notices.notifier import Notifier, merge
-from hn_comments.notices.receivers import mask
+from hn_comments.notices.receivers import Address, mask
 from hn_comments.settings import BadSetting
 from hn_comments.simulator import Simulator
 
@@ -699,6 +699,23 @@ async def test_host_in_a_reason_is_hidden_unless_it_is_one(
         await receiver.send(notice())
 
     assert str(caught.value) == shown
+
+
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("p%40ss%20word", ["p%40ss%20word", "p@ss word", "p%40ss+word"]),
+        ("p%2fss%20word", ["p/ss word", "p/ss%20word", "p%2Fss%20word"]),
+        ("p$ssw\N{LATIN SMALL LETTER O WITH DIAERESIS}rd", ["p%24ssw%C3%B6rd"]),
+    ],
+)
+def test_password_in_a_reason_is_hidden_however_it_is_written(
+    password: str, said: list[str]
+) -> None:
+    """Quoted as an address has it, or as it is typed elsewhere."""
+    receiver = Address(f"json://me:{password}@example.com/")
+
+    assert [receiver._hide(f"no {word}!") for word in said] == ["no ...!"] * len(said)
 
 
 # Fire and forget.
