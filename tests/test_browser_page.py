@@ -214,6 +214,21 @@ def test_refused_stream_is_tried_again(program: Program, open_page: Open) -> Non
     assert len(program.opened) >= 2
 
 
+def test_quiet_stream_is_kept_as_long_as_it_lives(program: Program, open_live: Open) -> None:
+    """Polls may be far apart; one without a sign of life is opened anew."""
+    page = open_live(program)
+    page.evaluate("() => { window.before = live.heard; }")
+
+    program.live()
+
+    page.wait_for_function("() => live.heard > before")
+    page.evaluate("lookAround()")
+    assert program.opened == [None]
+    page.evaluate("() => { live.heard = 0; lookAround(); }")
+    page.wait_for_function(LISTENS)
+    assert len(program.opened) == 2
+
+
 def test_hidden_page_hears_nothing(program: Program, open_live: Open) -> None:
     """It closes its stream, and catches up when it is seen again."""
     page = open_live(program)
