@@ -1,21 +1,25 @@
 """
-Start the command, for `hn-comments` and for `python -m hn_comments`.
+Start the commands, and `python -m hn_comments`.
+
+This module imports only what Python itself has imported, since Python answers a Ctrl-C during
+imports with a traceback.
 """
 
 import os
 import sys
-from collections.abc import Sequence
-
-from .command.signals import catch_signals, leave_at_once
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+# A type checker takes this for typing.TYPE_CHECKING.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: "Sequence[str] | None" = None) -> int:
     """
-    Run the command line *argv* and return its exit code.
+    Run the command line *argv* of `hn-comments`, and return its exit code.
     """
-    # Before the slow imports: there is nothing to clean up during them, and Python would
-    # answer Ctrl-C with a traceback.
-    catch_signals(leave_at_once)
+    leave_at_signals()
     open_closed_descriptors()
 
     from .command.options import parse_settings
@@ -26,6 +30,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .command.run import run
 
     return run(settings)
+
+
+def report(argv: "Sequence[str] | None" = None) -> int:
+    """
+    Run the command line *argv* of `hn-comments-report`, and return its exit code.
+    """
+    leave_at_signals()
+
+    from .command.report import main
+
+    return main(argv)
+
+
+def simulate(argv: "Sequence[str] | None" = None) -> int:
+    """
+    Run the command line *argv* of `hn-comments-simulator`, and return its exit code.
+    """
+    leave_at_signals()
+
+    from .simulator import main
+
+    return main(argv)
+
+
+def leave_at_signals() -> None:
+    """
+    Have signals end the program at once: during the imports there is nothing to clean up.
+    """
+    try:
+        from .command.signals import catch_signals, leave_at_once
+
+        catch_signals(leave_at_once)
+    except KeyboardInterrupt:
+        # The number is in the module that was not imported.
+        os._exit(130)
 
 
 def open_closed_descriptors() -> None:

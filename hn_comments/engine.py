@@ -54,21 +54,23 @@ class Control:
         self.told = told
         self.drain = drain
         self._poller: Poller | None = None
+        self._notices: Notices | None = None
         self._stopped = False
         self._polls: list[Poll] = []
         self._source: Source | None = None
         self._memory: Memory | None = None
 
-    def connect(self, poller: Poller, polls: list[Poll], *, source: Source, memory: Memory) -> None:
+    def connect(self, poller: Poller, polls: "Polls") -> None:
         """
-        Control *poller* and its running *polls*; `watch` calls this.
+        Control *poller* and its *polls*; `watch` calls this.
         """
         self._poller = poller
-        self._polls = polls
-        self._source = source
-        self._memory = memory
+        self._notices = polls.notices
+        self._polls = polls.running
+        self._source = polls.source
+        self._memory = polls.memory
         if self._stopped:
-            poller.stop()
+            self.stop()
 
     def progress(self) -> Progress | None:
         """
@@ -98,6 +100,8 @@ class Control:
         self._stopped = True
         if self._poller is not None:
             self._poller.stop()
+        if self._notices is not None:
+            self._notices.stop()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -178,7 +182,7 @@ async def watch(
         polls = Polls(source, settings, memory, history, notices)
         poller = Poller(polls.run, settings, troubles, is_told=lambda: source.tells)
         source.on_change = poller.wake
-        control.connect(poller, polls.running, source=source, memory=memory)
+        control.connect(poller, polls)
         running = asyncio.create_task(poller.run(), name="poller")
         running.add_done_callback(lambda _: polls.reports.put_nowait(None))
         try:

@@ -58,6 +58,12 @@ class Program:
         self.document = {**self.document, "trouble": trouble}
         self._send(f"event: trouble\ndata: {json.dumps(trouble)}\n\n")
 
+    def live(self) -> None:
+        """
+        Give a sign of life, as after some time in which nothing happened.
+        """
+        self._send("event: alive\ndata: null\n\n")
+
     def end_streams(self) -> None:
         """
         End all streams, as a proxy may do at any time.

@@ -30,7 +30,7 @@ LEAVES = {
 # The parts on the way of one poll, from the command to a comment, and the wings beside it; each
 # with the parts that it may import besides the leaves.
 ALLOWED = {
-    "__main__": {"command"},
+    "__main__": {"command", "simulator"},
     "command": {"engine", "output", "notices", "service", "ways"},
     "ways": {"api"},
     "engine": {"poller", "stories", "posts", "api", "memory", "history", "notices", "simulator"},

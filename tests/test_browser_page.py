@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .browsing import LISTENS, NONE, Open, column, focused, width_of
+from .browsing import LISTENS, NONE, PHONE, Open, column, focused, width_of
 from .program import Program, comment, details, document, running, story
 from .support import HOSTILE
 
@@ -214,6 +214,21 @@ def test_refused_stream_is_tried_again(program: Program, open_page: Open) -> Non
     assert len(program.opened) >= 2
 
 
+def test_quiet_stream_is_kept_as_long_as_it_lives(program: Program, open_live: Open) -> None:
+    """Polls may be far apart; one without a sign of life is opened anew."""
+    page = open_live(program)
+    page.evaluate("() => { window.before = live.heard; }")
+
+    program.live()
+
+    page.wait_for_function("() => live.heard > before")
+    page.evaluate("lookAround()")
+    assert program.opened == [None]
+    page.evaluate("() => { live.heard = 0; lookAround(); }")
+    page.wait_for_function(LISTENS)
+    assert len(program.opened) == 2
+
+
 def test_hidden_page_hears_nothing(program: Program, open_live: Open) -> None:
     """It closes its stream, and catches up when it is seen again."""
     page = open_live(program)
@@ -254,6 +269,25 @@ def test_page_before_the_first_poll(program: Program, open_live: Open) -> None:
 
     expect(page.locator("#table .open")).to_have_text(["Story 1"])
     expect(page.locator("#state")).to_contain_text("Poll 1")
+
+
+def test_figures_on_a_phone_have_their_units(program: Program, open_live: Open) -> None:
+    """In the singular for one, which may become two."""
+    program.document = document(story(3, rank=1, score=1, comments=1, new=1))
+    page = open_live(program, viewport=PHONE)
+
+    def units(name: str) -> list[str]:
+        content = "cells => cells.map((cell) => getComputedStyle(cell, '::after').content)"
+        found: list[str] = page.locator(f"#table td.{name}").evaluate_all(content)
+        return found
+
+    expect(page.locator("#table .open")).to_have_count(1)
+    one = [units(name) for name in ("score", "comments", "new")]
+    poll_again(program, 2, score=2, comments=2)
+    expect(page.locator("#state")).to_contain_text("Poll 2")
+
+    assert one == [['" point"'], ['" comment"'], ['" new"']]
+    assert [units(name) for name in ("score", "comments")] == [['" points"'], ['" comments"']]
 
 
 @pytest.mark.parametrize("width", [390, 1000])

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import tomllib
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -30,6 +31,9 @@ from .support import (
     run,
     started,
 )
+
+
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 
 def running(*arguments: str, **options: Any) -> AbstractAsyncContextManager[Process]:
@@ -326,6 +330,38 @@ class Interrupt:
 sys.meta_path.insert(0, Interrupt())
 from hn_comments.__main__ import main
 sys.exit(main())
+"""
+    assert await run(sys.executable, "-c", code) == (130, "", "")
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("hn-comments", "hn_comments.command"),
+        ("hn-comments", "hn_comments.command.signals"),
+        ("hn-comments-report", "hn_comments.command.signals"),
+        ("hn-comments-report", "hn_comments.command.report"),
+        ("hn-comments-simulator", "hn_comments.command.signals"),
+        ("hn-comments-simulator", "hn_comments.simulator.command"),
+        ("hn-comments-simulator", "aiohttp"),
+    ],
+)
+async def test_signal_during_the_first_imports(command: str, module: str) -> None:
+    """Of what the installed commands begin with."""
+    scripts = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["scripts"]
+    start, _, function = scripts[command].partition(":")
+    code = f"""
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from {start} import {function}
+sys.exit({function}())
 """
     assert await run(sys.executable, "-c", code) == (130, "", "")
 

@@ -8,7 +8,7 @@ import socket
 import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -21,7 +21,16 @@ from aiohttp import web
 from aiosmtpd.controller import Controller
 from apprise.plugins.ntfy import NotifyNtfy
 
-from hn_comments import BadReceiver, Crossing, Notice, PollReport, Settings, Trouble, watch
+from hn_comments import (
+    BadReceiver,
+    Control,
+    Crossing,
+    Notice,
+    PollReport,
+    Settings,
+    Trouble,
+    watch,
+)
 from hn_comments.command.trial import SAMPLE, send_to_all
 from hn_comments.events import Troubles
 from hn_comments.memory import Crossings
@@ -30,7 +39,7 @@ from hn_comments.notices.command import Command
 from hn_comments.notices.message import NotTaken, word
 from hn_comments.notices.notices import Notices
 from hn_comments.notices.notifier import Notifier, merge
-from hn_comments.notices.receivers import make_receivers, mask
+from hn_comments.notices.receivers import Address, make_receivers, mask
 from hn_comments.settings import BadSetting
 from hn_comments.simulator import Simulator
 
@@ -92,8 +101,11 @@ async def serve(hook: Hook) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def collect(settings: Settings, ear: Ear | None = None) -> list[PollReport]:
-    return [report async for report in watch(settings, on_event=ear or Ear())]
+async def collect(
+    settings: Settings, ear: Ear | None = None, control: Control | None = None
+) -> list[PollReport]:
+    reports = watch(settings, on_event=ear or Ear(), control=control)
+    return [report async for report in reports]
 
 
 def notice(*crossings: Crossing, **fields: Any) -> Notice:
@@ -689,6 +701,23 @@ async def test_host_in_a_reason_is_hidden_unless_it_is_one(
     assert str(caught.value) == shown
 
 
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("p%40ss%20word", ["p%40ss%20word", "p@ss word", "p%40ss+word"]),
+        ("p%2fss%20word", ["p/ss word", "p/ss%20word", "p%2Fss%20word"]),
+        ("p$ssw\N{LATIN SMALL LETTER O WITH DIAERESIS}rd", ["p%24ssw%C3%B6rd"]),
+    ],
+)
+def test_password_in_a_reason_is_hidden_however_it_is_written(
+    password: str, said: list[str]
+) -> None:
+    """Quoted as an address has it, or as it is typed elsewhere."""
+    receiver = Address(f"json://me:{password}@example.com/")
+
+    assert [receiver._hide(f"no {word}!") for word in said] == ["no ...!"] * len(said)
+
+
 # Fire and forget.
 
 
@@ -770,7 +799,7 @@ def is_calm(notices: Notices) -> bool:
 
 async def test_heartbeat_is_asked_after_each_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """With /fail at its end for a failed one."""
-    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", DEADLINE)
+    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", 0)
     hook = Hook()
     async with serve(hook) as address, Simulator(front_page(1)) as simulator:
         settings = Settings(
@@ -806,11 +835,13 @@ async def test_heartbeat_that_is_not_heard_is_said_once(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("status", [None, 500])
-async def test_heartbeat_that_is_not_heard_delays_no_exit(
-    status: int | None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_ending", [False, True])
+async def test_heartbeat_that_is_not_heard_delays_no_stop(
+    *, is_ending: bool, status: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither one that hangs nor one that would be tried again."""
+    """Neither one that hangs nor one that would be tried again, also while a run ends."""
     monkeypatch.setattr("hn_comments.notices.heartbeat.TIMEOUT", 2 * DEADLINE)
+    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", 100 * MS)
     monkeypatch.setattr("hn_comments.notices.heartbeat.DELAYS", (2 * DEADLINE,))
     monkeypatch.setattr("hn_comments.notices.notices.DRAIN", 2 * DEADLINE)
     hook, ear = Hook(), Ear()
@@ -822,6 +853,10 @@ async def test_heartbeat_that_is_not_heard_delays_no_exit(
         async with asyncio.timeout(DEADLINE), Notices(settings, Troubles(ear)) as notices:
             notices.beat(succeeded=True)
             await eventually(lambda: hook.tries if status is None else ear.events)
+            if is_ending:
+                asyncio.get_running_loop().call_later(100 * MS, notices.stop)
+            else:
+                notices.stop()
 
         assert hook.tries == 1
         reason = f"HTTP {status}" if status else "no answer before the end of the program"
@@ -829,16 +864,55 @@ async def test_heartbeat_that_is_not_heard_delays_no_exit(
 
 
 async def test_last_poll_is_told_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends just before the program does."""
-    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", DEADLINE)
+    """It ends just before the program does, and has the ordinary time and tries."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", 0)
+    monkeypatch.setattr("hn_comments.notices.heartbeat.DELAYS", (10 * MS,))
     hook = Hook()
+    hook.status = 500
     async with serve(hook) as address:
         settings = Settings(heartbeat=f"http://{address}/x")
         notices = Notices(settings, Troubles(Ear()))
         async with notices:
             notices.beat(succeeded=False)
 
-    assert hook.asked == ["/x/fail"]
+    assert hook.asked == ["/x/fail", "/x/fail"]
+
+
+async def test_single_poll_waits_for_a_slow_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A healthy job of cron would look dead. One that is stopped meanwhile does not wait."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.LAST_SECONDS", 0)
+    hook, control = Hook(), Control()
+    hook.answering.clear()
+    async with serve(hook) as address, Simulator(front_page(1)) as simulator:
+        settings = Settings(api_url=simulator.url, heartbeat=f"http://{address}/x", polls=1)
+        for is_stopped in (False, True):
+            ear = Ear()
+            running = asyncio.create_task(collect(settings, ear, control))
+            await eventually(lambda: hook.tries == 1 + is_stopped)  # noqa: B023 - it is awaited
+            (control.stop if is_stopped else hook.answering.set)()
+            async with asyncio.timeout(DEADLINE):
+                await running
+            hook.answering.clear()
+
+            missed = [event for event in ear.events if isinstance(event, Trouble)]
+            assert [trouble.reason for trouble in missed] == [
+                "no answer before the end of the program"
+            ] * is_stopped
+
+
+async def test_stop_leaves_a_heartbeat_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves the loop of the reports has stopped, too."""
+    monkeypatch.setattr("hn_comments.notices.heartbeat.TIMEOUT", 2 * DEADLINE)
+    hook = Hook()
+    hook.answering.clear()
+    async with serve(hook) as address, Simulator(front_page(1)) as simulator:
+        settings = Settings(api_url=simulator.url, heartbeat=f"http://{address}/x", polls=1)
+        async with asyncio.timeout(DEADLINE), aclosing(watch(settings)) as reports:
+            async for _ in reports:
+                await eventually(lambda: hook.tries)
+                break
+
+        assert hook.tries == 1
 
 
 async def test_password_of_a_heartbeat_is_sent_and_not_shown() -> None:

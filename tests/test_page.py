@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hn_comments.service.html import SCRIPTS, STYLES, Page, make_live_page, make_report_page
+from hn_comments.service.streams import KEEP_ALIVE
 
 
 FILES = Path(sys.modules[make_live_page.__module__].__file__ or "").parent / "page"
@@ -124,6 +125,13 @@ def test_placeholders_in_data_stay_what_they_are() -> None:
     page = make_report_page(document)
 
     assert page.html.count("new uPlot(") == REPORT.html.count("new uPlot(") > 0
+
+
+def test_live_page_waits_for_two_signs_of_life() -> None:
+    """A stream that is alive is not opened anew."""
+    (quiet,) = re.findall(r"const QUIET = ([\d_]+);", (FILES / "live.js").read_text("utf-8"))
+
+    assert int(quiet) > 2000 * KEEP_ALIVE
 
 
 def test_scripts_set_text_and_nothing_else() -> None:

@@ -84,6 +84,22 @@ async def test_slow_stream_gets_the_newest_document() -> None:
     assert numbers[-1] - numbers[-2] > 20
 
 
+async def test_silent_stream_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As events, which a page can hear; a new document is not kept waiting."""
+    monkeypatch.setattr("hn_comments.service.streams.KEEP_ALIVE", 20 * MS)
+    async with serving() as (latest, _, port):
+        with connect(port) as client:
+            reader, writer = await asyncio.open_connection(sock=client)
+            async with asyncio.timeout(DEADLINE):
+                await reader.readuntil(b"event: poll\n")
+                for _ in range(2):
+                    await reader.readuntil(b"event: alive\ndata: null\n\n")
+                monkeypatch.setattr("hn_comments.service.streams.KEEP_ALIVE", 2 * DEADLINE)
+                latest.publish(report())
+                await reader.readuntil(b"event: poll\n")
+            writer.close()
+
+
 async def test_too_many_streams_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a status that has a browser come back; a connection is a file, so it is closed."""
     monkeypatch.setattr("hn_comments.service.streams.MAX_STREAMS", 2)

@@ -17,7 +17,6 @@ from ..errors import HistoryError
 from ..kinds import show
 from ..models import utc_time
 from .options import SHELLS, STDOUT, Parser, is_part_of
-from .signals import catch_signals, leave_at_once
 
 
 EXIT_DONE = 0
@@ -102,7 +101,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the command line *argv* and return its exit code.
     """
-    catch_signals(leave_at_once)
     parser = build_parser()
     args = parser.parse_args(argv)
     if is_part_of(STDOUT if args.output == "-" else args.output, args.file):

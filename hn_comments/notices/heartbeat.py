@@ -15,7 +15,7 @@ from async_timeout import timeout
 from .. import __version__
 from ..errors import BadReceiver
 from ..events import Troubles
-from ..tasks import in_thread
+from ..tasks import in_thread, stop_tasks
 from .background import Background
 from .receivers import mask
 
@@ -23,7 +23,7 @@ from .receivers import mask
 # Seconds for one request, and between tries; the next poll tries again anyway.
 TIMEOUT, DELAYS = 10.0, (1.0, 5.0)
 
-# Seconds for the request under way at the end of the program, which is gone within one.
+# Seconds for the request under way when the program is stopped, which is gone within one.
 LAST_SECONDS = 0.5
 
 
@@ -47,7 +47,7 @@ class Heartbeat:
         # How the last poll ended that was not told yet.
         self._latest: bool | None = None
         self._is_beating = False
-        self._closing = asyncio.Event()
+        self._stopped = asyncio.Event()
 
     def beat(self, *, succeeded: bool) -> None:
         """
@@ -57,12 +57,23 @@ class Heartbeat:
         if not self._is_beating:
             self._is_beating = self.background.start(self._beat_all(), name="heartbeat")
 
+    def stop(self) -> None:
+        """
+        Try nothing again: the program was stopped, and is to end soon.
+        """
+        self._stopped.set()
+
     async def close(self) -> None:
         """
-        Try nothing again, and end.
+        Wait for the request under way: not for long if the program was stopped, or is meanwhile.
         """
-        self._closing.set()
-        await self.background.drain(LAST_SECONDS)
+        draining = asyncio.create_task(self.background.drain(TIMEOUT))
+        stopping = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait([draining, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([draining], timeout=LAST_SECONDS)
+        finally:
+            await stop_tasks([draining, stopping])
 
     async def _beat_all(self) -> None:
         try:
@@ -88,7 +99,7 @@ class Heartbeat:
                 return
             with contextlib.suppress(TimeoutError):
                 async with timeout(delay):
-                    await self._closing.wait()
+                    await self._stopped.wait()
                     return
 
     def _note(self, reason: str) -> None:

@@ -60,7 +60,10 @@ class Notices:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, _: object, exc: BaseException | None, __: object) -> None:
+        # Cancelled, or left by the loop that took the reports.
+        if exc is not None and not isinstance(exc, Exception):
+            self.stop()
         if self.notifier is not None:
             self.notifier.hurry()
         ends = [self.background.drain(DRAIN)]
@@ -78,6 +81,13 @@ class Notices:
         elif notice.crossings:
             self.troubles.tell(notice)
             self.taken(notice)
+
+    def stop(self) -> None:
+        """
+        Have the end wait no longer for the heartbeat than a stopped program may take.
+        """
+        if self.heartbeat is not None:
+            self.heartbeat.stop()
 
     def beat(self, *, succeeded: bool) -> None:
         """

@@ -11,7 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from async_timeout import timeout
 
@@ -169,10 +169,20 @@ def number(receivers: Iterable[Receiver]) -> None:
 
 def secrets_of(url: str) -> Iterable[str]:
     """
-    Return the parts of an address that may be passwords or tokens.
+    Return the parts of an address that may be passwords or tokens, in all ways to write them.
     """
     parts = re.split("[/:@?&=#,;]", url.partition("://")[2])
-    return [part for part in parts if len(part) >= MIN_SECRET]
+    return {form for part in parts for form in forms_of(part) if len(form) >= MIN_SECRET}
+
+
+def forms_of(part: str) -> Iterable[str]:
+    """
+    Return a part of an address as it is written, as it is meant, and as a library may write it.
+    """
+    meant = {unquote(part), unquote_plus(part)}
+    # Some leave a slash as it is.
+    quoted = {form for text in meant for form in (quote(text), quote(text, ""), quote_plus(text))}
+    return {part, *meant, *quoted}
 
 
 def mask(url: str) -> str:

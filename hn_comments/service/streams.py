@@ -1,5 +1,5 @@
 """
-What /events sends: the latest document when a page connects, and each new one.
+What /events sends: the latest document when a page connects, each new one, and signs of life.
 
 Nothing waits in a queue: a stream that is slow gets the newest document when it is done with the
 last one, and one that stalls is dropped. No poll waits for a stream, nor does the end.
@@ -19,8 +19,8 @@ from ..settings import MAX_STREAMS
 from .latest import Latest
 
 
-# Seconds that a stream has to take a document, and between two signs of life. Proxies give up on
-# a silent connection after 30 to 60 s.
+# Seconds that a stream has to take a document, and of silence before a sign of life. Proxies give
+# up on a silent connection after 30 to 60 s, and the page looks for another one.
 PATIENCE, KEEP_ALIVE = 20.0, 15.0
 
 # Milliseconds after which a browser connects again.
@@ -53,7 +53,7 @@ class Streams:
             # Kept open, it would be one more file all the same.
             refusal.force_close()
             return refusal
-        response = EventSourceResponse(send_timeout=PATIENCE, ping_interval=KEEP_ALIVE)
+        response = EventSourceResponse(send_timeout=PATIENCE)
         # Raised where the page is closed while something is sent.
         with contextlib.suppress(ConnectionResetError):
             await response.prepare(request)
@@ -87,8 +87,9 @@ class Streams:
             elif latest.trouble != trouble:
                 trouble = latest.trouble
                 await send(response, word("trouble", json.dumps(trouble)))
-            else:
-                await changed.wait()
+            elif not await is_soon(changed):
+                # The pings of the library are comments, which no page gets to see.
+                await send(response, word("alive", "null"))
 
     async def close(self) -> None:
         """
@@ -103,6 +104,16 @@ class Streams:
         for transport in self._open:
             # Not close(), which waits until all is sent.
             transport.abort()
+
+
+async def is_soon(changed: asyncio.Event) -> bool:
+    """
+    Return True when it is set, or False after a time without that.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with timeout(KEEP_ALIVE):
+            return await changed.wait()
+    return False
 
 
 async def send(response: EventSourceResponse, text: str) -> None:

@@ -8,12 +8,13 @@ Hacker News tool can be tested against it.
 # A type checker takes this for typing.TYPE_CHECKING.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .command import main
     from .fixture import RunningSimulator
     from .limit import Limit
     from .server import FAULTS, Simulator
     from .world import World
 
-__all__ = ["FAULTS", "Limit", "RunningSimulator", "Simulator", "World"]
+__all__ = ["FAULTS", "Limit", "RunningSimulator", "Simulator", "World", "main"]
 
 # pytest imports `fixture`, and so this package, wherever it is installed: nobody waits for
 # aiohttp's server who does not use it.
@@ -23,6 +24,7 @@ MODULES = {
     "RunningSimulator": "fixture",
     "Simulator": "server",
     "World": "world",
+    "main": "command",
 }
 
 

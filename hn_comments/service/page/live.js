@@ -13,9 +13,9 @@ const MOST_RETRY = 30_000;
 const LOOK = 5000;
 const PATIENCE = 10_000;
 
-// Periods without a poll, and seconds at least, after which the program is asked.
-const QUIET_PERIODS = 2;
-const QUIET = 20;
+// Milliseconds without a word after which the program is asked. While there is nothing to tell, it
+// gives a sign of life each 15 seconds.
+const QUIET = 40_000;
 
 // What is known of the program: its stream, when it was heard last (milliseconds since 1970), and
 // since when it has not answered.
@@ -72,6 +72,7 @@ function listen() {
     heard();
     live.showTrouble(JSON.parse(event.data));
   });
+  stream.addEventListener("alive", heard);
   stream.addEventListener("error", () => {
     // The browser connects again by itself, with its Last-Event-ID, unless it has given up.
     if (stream.readyState === EventSource.CLOSED) tryAgain();
@@ -107,13 +108,9 @@ async function getJson(address) {
 
 // A connection can die without a word, as in a laptop that slept. So who hears nothing, asks.
 function lookAround() {
-  if (document.hidden || Date.now() - live.heard < quietAllowed()) return;
+  if (document.hidden || Date.now() - live.heard < QUIET) return;
   // A new stream, too: the old one may be dead.
   resumeLive();
-}
-
-function quietAllowed() {
-  return 1000 * Math.max(QUIET, QUIET_PERIODS * (page.document?.period ?? 0));
 }
 
 function heard() {

@@ -15,11 +15,16 @@ const ALPHABET = new Intl.Collator("en");
 const COLUMNS = {
   rank: { label: "Rank", first: "ascending", value: (story) => story.rank },
   title: { label: "Title", first: "ascending", value: titleOf },
-  comments: { label: "Comments", value: (story) => story.comments, show: showComments },
+  comments: {
+    label: "Comments",
+    unit: "comment",
+    value: (story) => story.comments,
+    show: showComments,
+  },
   new: { label: "New", value: (story) => story.new, show: (story) => signed(story.new) },
   last_day: { label: "Last day", value: (story) => story.last_day },
   last_hour: { label: "Last hour", value: (story) => story.last_hour },
-  score: { label: "Score", unit: "points", value: (story) => story.score },
+  score: { label: "Score", unit: "point", value: (story) => story.score },
   best: { label: "Best rank", first: "ascending", value: (story) => story.best },
   status: {
     label: "Status",
@@ -112,13 +117,10 @@ function addRow(table, id) {
   return row;
 }
 
-// The unit is read by the styles, where a row has two lines.
 function makeCell(name) {
-  if (name === "title") return make("th", { scope: "row", class: name });
-  return make("td", {
-    class: name,
-    "data-unit": COLUMNS[name].unit ?? COLUMNS[name].label.toLowerCase(),
-  });
+  return name === "title"
+    ? make("th", { scope: "row", class: name })
+    : make("td", { class: name });
 }
 
 function fillRow(table, row, story) {
@@ -134,9 +136,12 @@ function fillRow(table, row, story) {
 }
 
 // What is nothing, or not known, is quieter than the rest.
-function fillCell(cell, { value, show }, story) {
+function fillCell(cell, { label, unit, value, show }, story) {
   const found = value(story) ?? null;
   say(cell, found === null ? "–" : show ? show(story) : grouped(found));
+  // The unit is read by the styles, where a row has two lines.
+  const units = found === 1 ? unit : `${unit}s`;
+  cell.dataset.unit = unit ? units : label.toLowerCase();
   cell.classList.toggle("nothing", !found);
 }
 
