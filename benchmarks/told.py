@@ -39,6 +39,10 @@ RATE, PAGE = 9.0, 11
 
 HOUR = 3600
 
+# Requests that a walk of the simulator's stories has to send one after another, so that it cannot
+# take less than (items / 1,000 + depth) x latency with a thousand in flight.
+DEPTH = 16
+
 # Seconds until an answer of the real site, or until it tells of a change.
 LATENCY = 0.285
 
@@ -131,7 +135,7 @@ async def hour(source: SourceName, period: float, stories: int) -> str:
     site = Site(stories)
     delays: list[float] = []
 
-    async def get(_: Session, path: str, __: URL) -> Any:
+    async def get(_: Session, path: str, __: URL, **_more: bool) -> Any:
         return await site.ask(path.removesuffix(".json"))
 
     async def dial(_: Any, __: Any, on_push: Callable[[Push], object]) -> Any:
@@ -186,14 +190,14 @@ def print_walks(rounds: int, port: int = 8765) -> None:
     print("| latency | in flight | source | fetches | seconds | x the bound ", end="")
     print("| CPU an item, of http |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for latency in (0.0, 0.05, LATENCY):
+    for latency in (0.0, 0.05, 0.15, LATENCY):
         command = [sys.executable, "-m", "hn_comments.simulator.command", f"--port={port}"]
         command += ["--stories=50", f"--latency={latency}"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert server.stdout is not None
         server.stdout.readline()
         try:
-            for connections in (100, 300, 1000):
+            for connections in (100, 500):
                 print_walk(f"http://127.0.0.1:{port}/v0", latency, connections, rounds)
         finally:
             server.terminate()
@@ -209,7 +213,7 @@ def print_walk(url: str, latency: float, connections: int, rounds: int) -> None:
     cpu = {source: min(one[2] for one in found) for source, found in taken.items()}
     for source, found in taken.items():
         fetches, seconds = found[0][0], min(one[1] for one in found)
-        bound = (fetches / connections + 8) * latency
+        bound = (fetches / 1000 + DEPTH) * latency
         times = f"{seconds / bound:.2f}" if bound else "-"
         print(
             f"| {latency * 1000:g} ms | {connections} | {source} | {fetches} | {seconds:.2f} "

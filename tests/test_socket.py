@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import random
 import signal
+import ssl
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -92,6 +93,16 @@ async def test_all_is_read_over_one_socket() -> None:
         assert (report.source, report.retries, ear.sentences()) == ("socket", 0, [])
         assert simulator.requests == report.fetches
         assert simulator.sockets == 1
+
+
+async def test_socket_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy is given whole addresses; the simulator takes them for its own, as one would."""
+    async with Simulator(front_page(5, 30)) as simulator:
+        monkeypatch.setenv("http_proxy", simulator.url.removesuffix("/v0"))
+        (report,), ear = await polls("http://hn.example/v0", 1)
+
+        assert [story.exact_comments for story in report.stories] == [5, 30]
+        assert (report.source, ear.sentences(), simulator.sockets) == ("socket", [], 1)
 
 
 async def test_new_comment_is_told_long_before_the_next_tick() -> None:
@@ -630,6 +641,37 @@ async def test_socket_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
             ("failed", "http") if reason else ("exact", "socket")
         )
         assert reason in "".join(lost(ear))
+
+
+async def test_socket_over_tls_goes_through_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy sees CONNECT (RFC 9110, section 9.3.6), and then what it cannot read."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    wire.trust(monkeypatch).issue_cert("hn.example").configure_cert(context)
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def tunnel(_: str, near: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        far, far_writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            await asyncio.gather(pump(near, far_writer), pump(far, writer))
+        finally:
+            far_writer.transport.abort()
+        return False
+
+    async with (
+        database(wire.front_page(STORIES), Peer.serve, context) as server,
+        wire.serve(tunnel) as proxy,
+    ):
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        (report,), ear = await polls("https://hn.example/v0", 1)
+
+    assert (report.status, report.source, lost(ear)) == ("exact", "socket", [])
+    assert {head.split()[0] for head in proxy.heads} == {b"CONNECT"}
 
 
 PUSHES: list[tuple[str, Any, str, bool]] = [
