@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import os
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -433,6 +434,59 @@ async def test_lingering_updates_cost_little() -> None:
 
     assert costs == [4, 4, 3, 3, 4, 3]
     assert after == [3, 3, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("order", ["newest first", "newest last"])
+async def test_id_that_moves_in_updates_has_changed_again(order: str) -> None:
+    """It is read at once and ten seconds later, as if it had just appeared; the others are not."""
+    world = front_page(20)
+    one, *others = sorted(world.walk(world.top[0]))[:9]
+    async with watching(world) as watcher:
+        for comment in (one, *others):
+            world.touch(comment)
+
+        async def poll() -> PollReport:
+            listed = [*world.updates] if order == "newest last" else [*world.updates][::-1]
+            watcher.lies["updates.json"] = [{"items": listed, "profiles": []}]
+            return await watcher.poll(seconds=10)
+
+        costs = [(await poll()).fetches for _ in range(3)]
+        # Only its author's doing: the story's number would have the comment found, too.
+        world.delete(one, quietly=True)
+        world.touch(one)
+        found = await poll()
+        after = [(await poll()).fetches for _ in range(2)]
+
+    assert costs == [3 + 9, 3 + 9, 3]
+    assert found.stories[0].count == Count(live=19, deleted=1)
+    assert found.fetches == 3 + 1
+    assert after == [3 + 1, 3]
+
+
+async def test_story_that_moves_in_updates_is_not_read_each_time() -> None:
+    """Each vote moves it, and changes nothing that is counted."""
+    world = front_page(10, 10)
+    async with watching(world) as watcher:
+        costs = []
+        for number in range(5):
+            world.touch(world.top[number % 2])
+            costs.append((await watcher.poll(seconds=10)).fetches)
+
+    assert costs == [3 + 1, 3 + 2, 3 + 1, 3, 3]
+
+
+async def test_updates_in_no_order_cost_little() -> None:
+    """That ids move means nothing, where nearly all do."""
+    world = front_page(20)
+    async with watching(world) as watcher:
+        listed = sorted(world.walk(world.top[0]))
+        costs = []
+        for seed in range(5):
+            random.Random(seed).shuffle(listed)
+            world.updates = dict.fromkeys(listed)
+            costs.append((await watcher.poll(seconds=10)).fetches)
+
+    assert costs == [3 + 20, 3 + 20, 3, 3, 3]
 
 
 async def test_second_reading_comes_although_the_list_has_moved_on() -> None:

@@ -109,11 +109,11 @@ class Memory:
         left.sort(key=lambda discussion: -discussion.listed_at)
         return [discussion for discussion in left if discussion.post_id not in set(besides)]
 
-    def note_updates(self, listed: Collection[int]) -> None:
+    def note_updates(self, listed: Sequence[int]) -> None:
         """
         Have read again what `updates` lists, where it is time for that.
         """
-        for item_id in self.updates.due(listed, self.clock()):
+        for item_id in self.updates.due(listed, self.clock(), posts=self.discussions):
             self.pending.hurry(item_id)
             self.newcomers.mark_stale(item_id)
             for discussion in self.discussions.values():
