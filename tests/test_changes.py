@@ -14,6 +14,7 @@ import pytest
 from hn_comments import Count, PollReport, URLFetcher
 from hn_comments.api.source import Source
 from hn_comments.events import Troubles
+from hn_comments.history.history import History
 from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
@@ -928,6 +929,38 @@ async def test_new_comments_are_reported() -> None:
     assert first.comments[0].story == world.top[0]
     assert first.comments[0].item.text == (world.items[reply] or {})["text"]
     assert second.comments == ()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_comment_that_moves_to_another_story_is_not_told_again(
+    restarts: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    """It is new there, with its replies; but each was told where it was written."""
+    world = front_page(10, 10)
+    path = str(tmp_path / "h.db")
+    async with client(world, retries=0) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        async with History(path) as history:
+            await watcher.poll(comments=True, history=history)
+            comment = world.add_comment(world.top[0])
+            reply = world.add_comment(comment)
+            first = await watcher.poll(comments=True, history=history)
+            # Until it is young no more.
+            await watcher.poll(comments=True, history=history, seconds=100)
+        if restarts:
+            watcher.memory = Memory(watcher.clock)
+        world.move(comment, world.top[1])
+        later = world.add_comment(world.top[1])
+        async with History(path) as history:
+            polls = [
+                await watcher.poll(comments=True, history=history if restarts else None, seconds=20)
+                for _ in range(3)
+            ]
+
+    assert [each.item.id for each in first.comments] == [comment, reply]
+    assert [each.item.id for report in polls for each in report.comments] == [later]
+    assert [story.count for story in polls[-1].stories] == [Count(live=10), Count(live=13)]
 
 
 async def test_last_hour_is_known_in_the_first_poll() -> None:

@@ -21,7 +21,7 @@ from .discussion import Discussion
 from .maxitem import RECENT, MaxItem
 from .newcomers import Newcomers
 from .pending import Pending
-from .told import ToldPosts, Untold
+from .told import ToldComments, ToldPosts, Untold
 from .updates import Updates
 from .walks import begin_walks, choose_old, choose_start
 
@@ -45,6 +45,7 @@ class Memory:
         # Whether the trees are for later polls, and for the history.
         self.keeps_trees = True
         self.told = ToldPosts()
+        self.told_comments = ToldComments()
         self.crossings = Crossings()
         # What earlier runs found and did not tell: comments with their stories, and crossings.
         self.untold: dict[int, Untold] = {}
@@ -75,6 +76,7 @@ class Memory:
         """
         self.discussions.clear()
         self.told.clear()
+        self.told_comments.clear()
         self.untold.clear()
         self.gone.clear()
         self.unsent.clear()
