@@ -307,6 +307,7 @@ def find_comments(poll: Poll) -> tuple[Comment, ...]:
     Return the comments that the reader is to be told.
     """
     earlier = [comment for comment, untold in poll.earlier if untold.reader]
-    new = [comment for post in poll.posts or () for comment in post.comments]
+    found = [comment for post in poll.posts or () for comment in post.comments]
+    new = poll.memory.told_comments.take_news(found)
     # In this order: of the last ones, some can be new.
     return sort_comments([*earlier, *new, *poll.last])

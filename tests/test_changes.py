@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import os
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from hn_comments import Count, PollReport, URLFetcher
 from hn_comments.api.source import Source
 from hn_comments.events import Troubles
+from hn_comments.history.history import History
 from hn_comments.memory.maxitem import RECENT
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import Simulator, World
@@ -182,7 +184,7 @@ async def test_null_id_that_never_appears_is_given_up() -> None:
 
 
 async def test_known_comment_that_was_null_is_asked_for_once_more() -> None:
-    """It is asked for a minute later, then at growing distances; and its parent, if it is there."""
+    """In a later poll, then at growing distances; and its parent, if it is there."""
     world = front_page(10)
     gone = oldest(world)
     for _ in range(RECENT):
@@ -192,13 +194,15 @@ async def test_known_comment_that_was_null_is_asked_for_once_more() -> None:
         watcher = Watcher(simulator, fetcher)
         simulator.fail(f"item/{gone}", "null")
         await watcher.poll()
-        costs = [(await watcher.poll(seconds=40)).fetches for _ in range(8)]
+        costs = [(await watcher.poll(seconds=5)).fetches for _ in range(32)]
 
-        assert costs == [3, 5, 3, 3, 5, 3, 3, 3]
+    asked = [5 * number for number, cost in enumerate(costs, start=1) if cost == 5]
+    assert asked == [5, 15, 35, 75, 155]
+    assert set(costs) == {3, 5}
 
 
 async def test_null_comment_that_comes_back() -> None:
-    """It is found again after a minute, with its replies."""
+    """It is found again in the next poll, with its replies."""
     world = front_page(10)
     gone = oldest(world)
     world.add_comment(gone)
@@ -208,7 +212,7 @@ async def test_null_comment_that_comes_back() -> None:
         watcher = Watcher(simulator, fetcher)
         simulator.fail(f"item/{gone}", "null", times=1)
         first = await watcher.poll()
-        await watcher.check(seconds=61)
+        await watcher.check(seconds=5)
 
     assert first.stories[0].count
     assert first.stories[0].count.missing == 1
@@ -433,6 +437,59 @@ async def test_lingering_updates_cost_little() -> None:
 
     assert costs == [4, 4, 3, 3, 4, 3]
     assert after == [3, 3, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("order", ["newest first", "newest last"])
+async def test_id_that_moves_in_updates_has_changed_again(order: str) -> None:
+    """It is read at once and ten seconds later, as if it had just appeared; the others are not."""
+    world = front_page(20)
+    one, *others = sorted(world.walk(world.top[0]))[:9]
+    async with watching(world) as watcher:
+        for comment in (one, *others):
+            world.touch(comment)
+
+        async def poll() -> PollReport:
+            listed = [*world.updates] if order == "newest last" else [*world.updates][::-1]
+            watcher.lies["updates.json"] = [{"items": listed, "profiles": []}]
+            return await watcher.poll(seconds=10)
+
+        costs = [(await poll()).fetches for _ in range(3)]
+        # Only its author's doing: the story's number would have the comment found, too.
+        world.delete(one, quietly=True)
+        world.touch(one)
+        found = await poll()
+        after = [(await poll()).fetches for _ in range(2)]
+
+    assert costs == [3 + 9, 3 + 9, 3]
+    assert found.stories[0].count == Count(live=19, deleted=1)
+    assert found.fetches == 3 + 1
+    assert after == [3 + 1, 3]
+
+
+async def test_story_that_moves_in_updates_is_not_read_each_time() -> None:
+    """Each vote moves it, and changes nothing that is counted."""
+    world = front_page(10, 10)
+    async with watching(world) as watcher:
+        costs = []
+        for number in range(5):
+            world.touch(world.top[number % 2])
+            costs.append((await watcher.poll(seconds=10)).fetches)
+
+    assert costs == [3 + 1, 3 + 2, 3 + 1, 3, 3]
+
+
+async def test_updates_in_no_order_cost_little() -> None:
+    """That ids move means nothing, where nearly all do."""
+    world = front_page(20)
+    async with watching(world) as watcher:
+        listed = sorted(world.walk(world.top[0]))
+        costs = []
+        for seed in range(5):
+            random.Random(seed).shuffle(listed)
+            world.updates = dict.fromkeys(listed)
+            costs.append((await watcher.poll(seconds=10)).fetches)
+
+    assert costs == [3 + 20, 3 + 20, 3, 3, 3]
 
 
 async def test_second_reading_comes_although_the_list_has_moved_on() -> None:
@@ -872,6 +929,38 @@ async def test_new_comments_are_reported() -> None:
     assert first.comments[0].story == world.top[0]
     assert first.comments[0].item.text == (world.items[reply] or {})["text"]
     assert second.comments == ()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_comment_that_moves_to_another_story_is_not_told_again(
+    restarts: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    """It is new there, with its replies; but each was told where it was written."""
+    world = front_page(10, 10)
+    path = str(tmp_path / "h.db")
+    async with client(world, retries=0) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        async with History(path) as history:
+            await watcher.poll(comments=True, history=history)
+            comment = world.add_comment(world.top[0])
+            reply = world.add_comment(comment)
+            first = await watcher.poll(comments=True, history=history)
+            # Until it is young no more.
+            await watcher.poll(comments=True, history=history, seconds=100)
+        if restarts:
+            watcher.memory = Memory(watcher.clock)
+        world.move(comment, world.top[1])
+        later = world.add_comment(world.top[1])
+        async with History(path) as history:
+            polls = [
+                await watcher.poll(comments=True, history=history if restarts else None, seconds=20)
+                for _ in range(3)
+            ]
+
+    assert [each.item.id for each in first.comments] == [comment, reply]
+    assert [each.item.id for report in polls for each in report.comments] == [later]
+    assert [story.count for story in polls[-1].stories] == [Count(live=10), Count(live=13)]
 
 
 async def test_last_hour_is_known_in_the_first_poll() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from hn_comments import Count, Settings
-from hn_comments.memory.told import MAX_TOLD, ToldPosts
+from hn_comments.memory.told import MAX_TOLD, MAX_TOLD_COMMENTS, ToldComments, ToldPosts
 
-from .reports import partial, post
+from .reports import comment, partial, post
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,14 @@ def test_failure_of_a_post_is_said_once() -> None:
         told.note(judged)
 
     assert shown == [True, False, True, False, True]
+
+
+def test_told_comments_are_remembered_and_not_for_ever() -> None:
+    """Each is news once, also if two posts have it; the first ones are forgotten first."""
+    told, one, other = ToldComments(), comment(1, "One"), comment(2, "Other")
+    news = [told.take_news([one, other, comment(1, "One", story=7)]) for _ in range(2)]
+    told.note(range(3, MAX_TOLD_COMMENTS + 2))
+
+    assert news == [[one, other], []]
+    assert len(told) == MAX_TOLD_COMMENTS
+    assert told.take_news([one, other]) == [one]

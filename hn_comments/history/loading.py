@@ -11,7 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..memory import READ_AGAIN, YOUTH, Discussion, Memory, Node, Proof, Tree, Wait
+from ..memory import (
+    MAX_TOLD_COMMENTS,
+    READ_AGAIN,
+    YOUTH,
+    Discussion,
+    Memory,
+    Node,
+    Proof,
+    Tree,
+    Wait,
+)
 from ..models import Item, State
 from .rows import Times
 
@@ -26,6 +36,13 @@ LOAD_ITEMS = """
     SELECT item_id, parent_id, state, "by", CAST(strftime('%s', created_at) AS INTEGER),
         CAST(strftime('%s', seen_at) || substr(seen_at, 20, 4) AS REAL)
     FROM items WHERE story_id = ?
+"""
+
+# The new comments that were read last: if they were not told, they stand in `untold`.
+LOAD_TOLD = """
+    SELECT item_id FROM (
+        SELECT * FROM items WHERE seen_at IS NOT NULL ORDER BY created_at DESC LIMIT ?
+    ) JOIN trees USING (story_id) WHERE item_id > news_from ORDER BY item_id
 """
 
 # By their names in the file: looking one up costs less than asking the enum.
@@ -79,6 +96,8 @@ def load_memory(connection: sqlite3.Connection, memory: Memory) -> None:
             memory.newcomers.add(comment, times.to_seconds(read_at))
             # An earlier run may have heard that it changed.
             memory.newcomers.mark_stale(comment.id)
+        told = connection.execute(LOAD_TOLD, (MAX_TOLD_COMMENTS,))
+        memory.told_comments.note(item_id for (item_id,) in told)
 
 
 def find_followed(connection: sqlite3.Connection, times: Times, seconds: float) -> list[int]:

@@ -14,7 +14,7 @@ from .memory import POST_MEMORY, Memory
 from .newcomers import Newcomers
 from .pending import Wait
 from .proof import LAG, Proof
-from .told import Told, Untold
+from .told import MAX_TOLD_COMMENTS, Told, Untold
 from .tree import MAX_NODES, NOTHING, Node, Tree
 from .updates import READ_AGAIN
 from .world import find_other_world
@@ -23,6 +23,7 @@ from .world import find_other_world
 __all__ = [
     "LAG",
     "MAX_NODES",
+    "MAX_TOLD_COMMENTS",
     "NOTHING",
     "POST_MEMORY",
     "READ_AGAIN",

@@ -16,9 +16,9 @@ from .proof import LAG, Proof
 from .tree import Reading, Tree
 
 
-# Seconds after which a node is asked for again that was `null` or contradicts the others;
-# the distance doubles each time, up to a day.
-ASK_AGAIN, MAX_ASK_AGAIN = 60.0, 86400.0
+# Seconds after which a node is asked for again that was `null`, since most are there within
+# seconds, or that contradicts the others; the distance doubles each time, up to a day.
+ASK_AGAIN, ASK_OTHERS, MAX_ASK_AGAIN = 5.0, 60.0, 86400.0
 
 # Seconds for which a node that failed again is not asked for.
 FAILURE_MEMORY = 60.0
@@ -120,7 +120,8 @@ class Discussion:
             self.item = remember(self.item, item)
         node = self.tree.nodes.get(item_id)
         if node is not None and (item is None or node.unfollowed):
-            _, distance = self.again.get(item_id, (0.0, ASK_AGAIN / 2))
+            first = ASK_AGAIN if item is None else ASK_OTHERS
+            _, distance = self.again.get(item_id, (0.0, first / 2))
             distance = min(2 * distance, MAX_ASK_AGAIN)
             self.again[item_id] = (now + distance, distance)
         else:

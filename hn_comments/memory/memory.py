@@ -21,7 +21,7 @@ from .discussion import Discussion
 from .maxitem import RECENT, MaxItem
 from .newcomers import Newcomers
 from .pending import Pending
-from .told import ToldPosts, Untold
+from .told import ToldComments, ToldPosts, Untold
 from .updates import Updates
 from .walks import begin_walks, choose_old, choose_start
 
@@ -45,6 +45,7 @@ class Memory:
         # Whether the trees are for later polls, and for the history.
         self.keeps_trees = True
         self.told = ToldPosts()
+        self.told_comments = ToldComments()
         self.crossings = Crossings()
         # What earlier runs found and did not tell: comments with their stories, and crossings.
         self.untold: dict[int, Untold] = {}
@@ -75,6 +76,7 @@ class Memory:
         """
         self.discussions.clear()
         self.told.clear()
+        self.told_comments.clear()
         self.untold.clear()
         self.gone.clear()
         self.unsent.clear()
@@ -109,11 +111,11 @@ class Memory:
         left.sort(key=lambda discussion: -discussion.listed_at)
         return [discussion for discussion in left if discussion.post_id not in set(besides)]
 
-    def note_updates(self, listed: Collection[int]) -> None:
+    def note_updates(self, listed: Sequence[int]) -> None:
         """
         Have read again what `updates` lists, where it is time for that.
         """
-        for item_id in self.updates.due(listed, self.clock()):
+        for item_id in self.updates.due(listed, self.clock(), posts=self.discussions):
             self.pending.hurry(item_id)
             self.newcomers.mark_stale(item_id)
             for discussion in self.discussions.values():

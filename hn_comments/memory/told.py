@@ -1,18 +1,22 @@
 """
-What was last told of each post: which count, and whether it was exact.
+What was last told of each post, which count and whether it was exact; and which new comments.
 
 `new` is counted from there, and a post whose line is left out is not told by that.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..models import PostReport, Status
+from ..models import Comment, PostReport, Status
 from ..settings import Settings
 
 
 # Posts that are remembered at least: many times what a front page shows in a day.
 MAX_TOLD = 5000
+
+# New comments that are remembered as told: those of a day below a front page.
+MAX_TOLD_COMMENTS = 5000
 
 
 class Told(NamedTuple):
@@ -70,4 +74,32 @@ class ToldPosts(dict[int, Told]):
             comments = told.comments
         self[story.id] = Told(comments, story.status)
         while len(self) > max(MAX_TOLD, least):
+            del self[next(iter(self))]
+
+
+class ToldComments(dict[int, None]):
+    """
+    The ids of the new comments that were told, the last ones at the end.
+
+    A comment that moves to another post is new there, and a part of what its count has grown by;
+    but it is no news.
+    """
+
+    def take_news(self, comments: Iterable[Comment]) -> list[Comment]:
+        """
+        Return those of *comments* that were not told, and note that they are.
+        """
+        news: dict[int, Comment] = {}
+        for comment in comments:
+            if comment.item.id not in self:
+                news.setdefault(comment.item.id, comment)
+        self.note(news)
+        return [*news.values()]
+
+    def note(self, ids: Iterable[int]) -> None:
+        """
+        Note that comments were told.
+        """
+        self.update(dict.fromkeys(ids))
+        while len(self) > MAX_TOLD_COMMENTS:
             del self[next(iter(self))]
