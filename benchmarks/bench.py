@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from hn_comments.simulator import Simulator, World
-from hn_comments.simulator.paths import answer
+from hn_comments.simulator.answers import answer
 
 
 HERE = Path(__file__).parent

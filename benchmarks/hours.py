@@ -24,8 +24,8 @@ from hn_comments import PollReport, Session, Settings, URLFetcher, watch
 from hn_comments.history.history import History
 from hn_comments.memory import Memory
 from hn_comments.simulator import Simulator, World, forest, growth, site
+from hn_comments.simulator.answers import answer
 from hn_comments.simulator.forest import is_live
-from hn_comments.simulator.paths import answer
 from hn_comments.stories import Poll
 
 

@@ -30,7 +30,7 @@ from hn_comments.api.session import Session
 from hn_comments.memory import Memory
 from hn_comments.settings import SourceName
 from hn_comments.simulator import World
-from hn_comments.simulator.paths import answer
+from hn_comments.simulator.answers import answer
 
 
 # New items a minute on Hacker News, and the front page in stories that are watched; a fifth of

@@ -15,8 +15,8 @@ import aiohttp
 
 from hn_comments.errors import BadStatus
 from hn_comments.simulator import World
+from hn_comments.simulator.answers import answer
 from hn_comments.simulator.forest import is_live
-from hn_comments.simulator.paths import answer
 from hn_comments.simulator.server import distort
 
 from .hurried import Machine

@@ -14,7 +14,7 @@ from hn_comments.history.history import History
 from hn_comments.memory.memory import Memory
 from hn_comments.settings import OnError
 from hn_comments.simulator import World
-from hn_comments.simulator.paths import answer
+from hn_comments.simulator.answers import answer
 from hn_comments.stories import Poll
 
 from .support import DEADLINE, front_page

@@ -17,8 +17,8 @@ import trustme
 from yarl import URL
 
 from hn_comments import ConnectionFailed, FetchTimeout, Session, Settings, URLFetcher
+from hn_comments.api.aiohttp_errors import guess
 from hn_comments.api.connections import Phase
-from hn_comments.api.reasons import guess
 from hn_comments.memory.memory import Memory
 
 from . import wire

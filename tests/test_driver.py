@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hn_comments.output.driver import ENTER, LEAVE, ROOM, open_terminal
-from hn_comments.output.live import LiveTable
+from hn_comments.output.live_runner import LiveTable
 from hn_comments.output.terminal import Terminal
 
 from .reports import partial, post, pseudo_terminal, report, titled

@@ -17,10 +17,10 @@ import pytest
 from hn_comments import Item, PollReport
 from hn_comments.errors import ScreenFailed
 from hn_comments.models import Progress
-from hn_comments.output import app, live
-from hn_comments.output.app import browse
+from hn_comments.output import live, live_runner
 from hn_comments.output.driver import ENTER, LEAVE
-from hn_comments.output.live import LiveTable
+from hn_comments.output.live import browse
+from hn_comments.output.live_runner import LiveTable
 from hn_comments.output.terminal import Terminal
 from hn_comments.simulator import Simulator, World
 
@@ -284,7 +284,7 @@ async def test_the_mouse_chooses_and_scrolls() -> None:
 async def test_a_link_is_shown_whole_and_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """On two lines where one is too short; the next key takes it away."""
     opened: list[str] = []
-    monkeypatch.setattr(app, "browse", opened.append)
+    monkeypatch.setattr(live, "browse", opened.append)
     async with watching(report(post(1), post(2)), columns=30) as (user, _):
         user.type("jo")
 
@@ -314,7 +314,7 @@ async def test_a_browser_is_opened_where_there_is_a_screen_for_it(
     """Not far away, and not in the terminal: it has none, and nobody waits for it."""
     seen = tmp_path / "seen"
     monkeypatch.setattr(
-        app,
+        live,
         "BROWSE",
         "import os, sys\n"
         f"with open({str(seen)!r}, 'w') as f:\n"
@@ -341,7 +341,7 @@ async def test_a_terminal_that_cannot_be_opened_is_a_sentence(
     def refuse(_: int) -> int:
         raise OSError(6, "No such device or address")
 
-    monkeypatch.setattr(live, "open_terminal", refuse)
+    monkeypatch.setattr(live_runner, "open_terminal", refuse)
     table = LiveTable(Terminal(fd=-1), stop=lambda: None)
 
     with pytest.raises(ScreenFailed, match=r"the terminal cannot be opened \(No such device"):
@@ -365,7 +365,7 @@ async def test_a_table_that_breaks_stops_the_program(
 
         with pytest.raises(ScreenFailed, match="it broke"):  # noqa: PT012
             async with table.shown():
-                monkeypatch.setattr(app, "draw_footer", broken)
+                monkeypatch.setattr(live, "draw_footer", broken)
                 table.publish(report(post(1)))
                 await eventually(lambda: user.stopped)
 
@@ -427,7 +427,8 @@ def test_without_termios_the_table_can_still_be_imported() -> None:
         "import signal, sys\n"
         "sys.modules.update(dict.fromkeys(('termios', 'tty', 'fcntl', 'pty')))\n"
         "for name in ('SIGTSTP', 'SIGWINCH', 'SIGCONT', 'SIGHUP'): delattr(signal, name)\n"
-        "import hn_comments.output.live, hn_comments.output.display, hn_comments.command.run\n"
+        "import hn_comments.output.live_runner, hn_comments.output.display\n"
+        "import hn_comments.command.run\n"
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,10 +16,10 @@ import aiohttp
 import pytest
 
 from hn_comments.simulator import FAULTS, Limit, Simulator, World
+from hn_comments.simulator.answers import answer, list_stories
 from hn_comments.simulator.command import main
 from hn_comments.simulator.forest import is_live
 from hn_comments.simulator.limit import STATUSES
-from hn_comments.simulator.paths import answer, list_stories
 
 from .support import DEADLINE, MS, Clock, eventually, front_page, outcome, run, started, thread
 

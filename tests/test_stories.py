@@ -10,7 +10,7 @@ import pytest
 from hn_comments import Count, PollFailed, PollReport, Settings, URLFetcher
 from hn_comments.memory.memory import Memory
 from hn_comments.simulator import World
-from hn_comments.simulator.paths import list_stories
+from hn_comments.simulator.answers import list_stories
 from hn_comments.stories import Poll, measure_progress, watched_paths
 
 from .support import (

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from hn_comments import BadStatus, Count, FetchLimitExceeded, Session, URLFetcher
 from hn_comments.simulator import World
-from hn_comments.simulator.paths import answer
+from hn_comments.simulator.answers import answer
 
 
 class Answer(NamedTuple):

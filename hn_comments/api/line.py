@@ -11,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from ..errors import quote
+from .aiohttp_errors import describe
 from .connections import begin_attempt
 from .protocol import (
     KEEP_ALIVE,
@@ -26,7 +27,6 @@ from .protocol import (
     read_message,
     write_request,
 )
-from .reasons import describe
 from .session import Session
 
 

@@ -1,8 +1,8 @@
 """
 The connections to one API: one GET, and every way in which it can fail.
 
-Only this module, `connections`, `line`, `names` and `reasons` know aiohttp's client; its errors
-end here. `fetcher` counts requests, and decides which are tried again.
+Only this module, `connections`, `line`, `names` and `aiohttp_errors` know aiohttp's client; its
+errors end here. `fetcher` counts requests, and decides which are tried again.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ from ..errors import (
 from ..files import most_sockets
 from ..settings import Settings, SourceName
 from .addresses import proxy_for
+from .aiohttp_errors import describe, guess
 from .connections import Attempt, Connector, begin_attempt
 from .deadlines import Deadlines
 from .pacer import FIRST_IN_FLIGHT, Pacer
-from .reasons import describe, guess
 from .room import Room
 
 

@@ -20,7 +20,7 @@ from ..settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .fitted import TerminalText
-    from .live import LiveTable
+    from .live_runner import LiveTable
     from .progress import ProgressLine
     from .terminal import Terminal
 
@@ -44,7 +44,7 @@ class Display:
             # Here, since in a coroutine it would hold up the loop for a quarter of a second.
             # Where it is not there, `open` says so.
             with contextlib.suppress(ImportError):
-                from . import live  # noqa: F401
+                from . import live_runner  # noqa: F401
 
     @contextlib.asynccontextmanager
     async def open(
@@ -142,7 +142,7 @@ def open_table(
         ScreenFailed: if Textual is not there, or cannot be imported.
     """
     try:
-        from .live import LiveTable
+        from .live_runner import LiveTable
     except ImportError as exc:
         raise ScreenFailed(f"Textual cannot be imported ({exc})") from exc
     return LiveTable(terminal, stop=stop, look=look)

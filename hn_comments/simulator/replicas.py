@@ -1,7 +1,7 @@
 """
 Replicas that lag behind, and lists that are written later, as those of the real API.
 
-A world itself changes at once. `paths` asks here for its answers, which can be late.
+A world itself changes at once. `answers` asks here for its answers, which can be late.
 """
 
 import random

@@ -12,8 +12,8 @@ from typing import Any, Self
 from aiohttp import web
 
 from .. import __version__
+from .answers import answer
 from .limit import Limit
-from .paths import answer
 from .sockets import serve_socket
 from .world import World
 

@@ -239,7 +239,7 @@ class Guest:
 
 def name(path: str) -> str:
     """
-    Return the name that `paths` has for a path such as "/v0/maxitem".
+    Return the name that `answers` has for a path such as "/v0/maxitem".
     """
     return path.removeprefix("/").removeprefix("v0/")
 

@@ -2,7 +2,7 @@
 A small Hacker News: stories with comment trees of realistic shapes, which grow.
 
 Everything follows from the seed; only *when* the world grows follows from the clock.
-`paths` has the API's view of it.
+`answers` has the API's view of it.
 """
 
 import json
