@@ -297,21 +297,82 @@ def test_curve_stands_still_while_nobody_wants_to_send() -> None:
     assert sum(start <= sent < start + 2 for sent in server.sent) < 2 * 25
 
 
-def test_pause_goes_on_while_nobody_wants_to_send() -> None:
-    """After three of five seconds, two are left."""
+async def begin_trial(pacer: Pacer) -> None:
+    """Refuse two requests and accept a third: a trial at full speed."""
+    for accepted in (False, False, True):
+        sent_at = await pacer.enter()
+        if accepted:
+            pacer.accept(sent_at)
+        else:
+            pacer.refuse(sent_at, None, asked=True)
+        pacer.leave()
+    assert pacer.pace.trial
+    assert pacer.pace.rate(sent_at) is None
 
-    async def run() -> float:
-        pacer = Pacer(3)
+
+@pytest.mark.parametrize(("seconds", "passed", "left"), [(3, 5, 2), (8, 5, 0)])
+def test_pause_goes_on_while_nobody_wants_to_send(
+    seconds: float, passed: float, left: float
+) -> None:
+    """After three of five seconds, two are left; the pace's clock stands still only after five."""
+
+    async def run() -> tuple[float, float]:
+        pacer, clock = Pacer(3), asyncio.get_running_loop().time
+        await begin_trial(pacer)
         sent_at = await pacer.enter()
         pacer.refuse(sent_at, 5.0, asked=True)
         pacer.leave()
-        await asyncio.sleep(3)
-        await pacer.enter()
-        return asyncio.get_running_loop().time()
+        await asyncio.sleep(seconds)
+        start = clock()
+        return await pacer.enter() - sent_at, clock() - start
 
-    at, _ = virtually(run)
+    (counted, waited), _ = virtually(run)
 
-    assert at == pytest.approx(5, abs=0.1)
+    assert counted == pytest.approx(passed, abs=0.1)
+    assert waited == pytest.approx(left, abs=0.1)
+
+
+def test_clock_goes_on_while_a_request_is_under_way() -> None:
+    """It stands still only in between."""
+
+    async def run() -> list[float]:
+        pacer, times = Pacer(3), []
+        for _ in range(3):
+            times.append(await pacer.enter())
+            await asyncio.sleep(5)
+            pacer.leave()
+            await asyncio.sleep(100)
+        return times
+
+    times, _ = virtually(run)
+
+    assert [time - times[0] for time in times] == pytest.approx([0, 5, 10])
+
+
+def test_after_a_pause_one_request_leaves_and_then_two() -> None:
+    """Although the trial is at full speed: each answer allows one more."""
+
+    async def run() -> list[int]:
+        pacer, clock = Pacer(100), asyncio.get_running_loop().time
+        await begin_trial(pacer)
+        pacer.refuse(await pacer.enter(), 1.0, asked=True)
+        pacer.leave()
+        sent: list[float] = []
+
+        async def use() -> None:
+            sent_at = await pacer.enter()
+            sent.append(clock())
+            await asyncio.sleep(LATENCY)
+            pacer.accept(sent_at)
+            pacer.leave()
+
+        await asyncio.gather(*(use() for _ in range(7)))
+        return [sum(abs(at - first) < LATENCY / 2 for at in sent) for first in sorted({*sent})]
+
+    together, _ = virtually(run)
+
+    assert together[0] == 1
+    assert together[1] == 2
 
 
 def test_silence_goes_on_while_nobody_wants_to_send() -> None:
