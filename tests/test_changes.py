@@ -719,6 +719,20 @@ async def test_replies_wait_for_a_parent_that_is_null() -> None:
         await watcher.check(seconds=1)
 
 
+async def test_parent_that_is_null_is_asked_for_once_though_it_has_a_reply() -> None:
+    """It was asked for in this poll already: a moment later it is no more there than before."""
+    world = front_page(10)
+    async with watching(world) as watcher:
+        parent = world.add_comment(world.top[0])
+        (world.items[world.top[0]] or {})["kids"].remove(parent)
+        lies = watcher.lies[f"item/{parent}.json"] = [None] * 5
+        world.add_comment(parent)
+        world.updates.clear()
+        await watcher.poll(seconds=1)
+
+        assert len(lies) == 4
+
+
 async def test_given_up_parent_is_asked_for_when_a_reply_turns_up() -> None:
     """After hours, too."""
     world = front_page(10)

@@ -187,6 +187,17 @@ def test_silence_is_asked_ever_more_slowly(limited: Talk) -> None:
     assert rates == pytest.approx([10, 2, 1 / 4, 1 / 8])
 
 
+def test_silence_is_not_asked_faster_than_the_rate_that_is_tried() -> None:
+    """However short a round trip is."""
+    pace = Pace()
+    pace.ceiling = 2.0
+    for _ in range(2):
+        pace.refuse(3.01, 3.0, asked=True)
+
+    assert pace.silent
+    assert pace.rate(3.02) == pytest.approx(0.85 * 2.0)
+
+
 def test_silence_counts_for_a_window(limited: Talk) -> None:
     """A minute's allowance was used up in some seconds: the rate is that of the minute."""
     limited.find_again(3)

@@ -305,7 +305,7 @@ async def begin_trial(pacer: Pacer) -> None:
             pacer.accept(sent_at)
         else:
             pacer.refuse(sent_at, None, asked=True)
-        pacer.leave()
+        pacer.leave(sent=True)
     assert pacer.pace.trial
     assert pacer.pace.rate(sent_at) is None
 
@@ -321,7 +321,7 @@ def test_pause_goes_on_while_nobody_wants_to_send(
         await begin_trial(pacer)
         sent_at = await pacer.enter()
         pacer.refuse(sent_at, 5.0, asked=True)
-        pacer.leave()
+        pacer.leave(sent=True)
         await asyncio.sleep(seconds)
         start = clock()
         return await pacer.enter() - sent_at, clock() - start
@@ -340,7 +340,7 @@ def test_clock_goes_on_while_a_request_is_under_way() -> None:
         for _ in range(3):
             times.append(await pacer.enter())
             await asyncio.sleep(5)
-            pacer.leave()
+            pacer.leave(sent=True)
             await asyncio.sleep(100)
         return times
 
@@ -356,7 +356,7 @@ def test_after_a_pause_one_request_leaves_and_then_two() -> None:
         pacer, clock = Pacer(100), asyncio.get_running_loop().time
         await begin_trial(pacer)
         pacer.refuse(await pacer.enter(), 1.0, asked=True)
-        pacer.leave()
+        pacer.leave(sent=True)
         sent: list[float] = []
 
         async def use() -> None:
@@ -364,7 +364,7 @@ def test_after_a_pause_one_request_leaves_and_then_two() -> None:
             sent.append(clock())
             await asyncio.sleep(LATENCY)
             pacer.accept(sent_at)
-            pacer.leave()
+            pacer.leave(sent=True)
 
         await asyncio.gather(*(use() for _ in range(7)))
         return [sum(abs(at - first) < LATENCY / 2 for at in sent) for first in sorted({*sent})]
@@ -383,11 +383,11 @@ def test_silence_goes_on_while_nobody_wants_to_send() -> None:
         for _ in range(2):
             sent_at = await pacer.enter()
             pacer.refuse(sent_at, None, asked=True)
-            pacer.leave()
+            pacer.leave(sent=True)
         assert pacer.pace.silent
         await asyncio.sleep(3600)
         pacer.accept(await pacer.enter())
-        pacer.leave()
+        pacer.leave(sent=True)
         return pacer
 
     pacer, _ = virtually(run)
@@ -521,7 +521,7 @@ def test_cancellation_at_any_moment_loses_no_place(
                 else:
                     pacer.accept(sent_at)
             finally:
-                pacer.leave()
+                pacer.leave(sent=True)
 
         tasks = []
         for start, end in plan:
@@ -538,6 +538,31 @@ def test_cancellation_at_any_moment_loses_no_place(
     virtually(run)
 
 
+def test_end_of_silence_lets_the_next_go_soon() -> None:
+    """They wait for the rate that is known then, not as long as the silence would have them."""
+
+    async def run() -> float:
+        pacer, clock = Pacer(3), asyncio.get_running_loop().time
+        pacer.pace.ceiling = 10.0
+        for _ in range(2):
+            pacer.refuse(await pacer.enter(), None, asked=True)
+            pacer.leave(sent=True)
+        await asyncio.sleep(20)
+        sent_at = await pacer.enter()
+        waiting = [asyncio.create_task(pacer.enter()) for _ in range(2)]
+        await asyncio.sleep(LATENCY)
+        assert not any(each.done() for each in waiting)
+        start = clock()
+        pacer.accept(sent_at)
+        pacer.leave(sent=True)
+        await asyncio.gather(*waiting)
+        return clock() - start
+
+    waited, _ = virtually(run)
+
+    assert 0 < waited < 4
+
+
 def test_cancelled_in_the_moment_of_being_let_in() -> None:
     """The place is given to the next one."""
 
@@ -546,7 +571,7 @@ def test_cancelled_in_the_moment_of_being_let_in() -> None:
         await pacer.enter()
         first, second = (asyncio.create_task(pacer.enter()) for _ in range(2))
         await asyncio.sleep(0)
-        pacer.leave()
+        pacer.leave(sent=True)
         first.cancel()
         await second
         assert pacer.in_flight == 1

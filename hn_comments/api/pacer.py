@@ -83,7 +83,7 @@ class Pacer:
             raise
         return self._now()
 
-    def leave(self, *, sent: bool = True) -> None:
+    def leave(self, *, sent: bool) -> None:
         """
         Give a place back, and its turn too where nothing was *sent*.
         """
