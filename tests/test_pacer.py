@@ -538,16 +538,39 @@ def test_cancellation_at_any_moment_loses_no_place(
     virtually(run)
 
 
+async def fall_silent(pacer: Pacer) -> None:
+    """Refuse two requests below a known limit, and say nothing for a while."""
+    pacer.pace.ceiling = 10.0
+    for _ in range(2):
+        pacer.refuse(await pacer.enter(), None, asked=True)
+        pacer.leave(sent=True)
+    await asyncio.sleep(20)
+    assert pacer.pace.silent
+
+
+def test_turn_in_silence_that_was_not_used_is_given_back() -> None:
+    """The next one need not wait for eight seconds."""
+
+    async def run() -> float:
+        pacer, clock = Pacer(3), asyncio.get_running_loop().time
+        await fall_silent(pacer)
+        start = clock()
+        await pacer.enter()
+        pacer.leave(sent=False)
+        await pacer.enter()
+        return clock() - start
+
+    waited, _ = virtually(run)
+
+    assert waited < 1
+
+
 def test_end_of_silence_lets_the_next_go_soon() -> None:
     """They wait for the rate that is known then, not as long as the silence would have them."""
 
     async def run() -> float:
         pacer, clock = Pacer(3), asyncio.get_running_loop().time
-        pacer.pace.ceiling = 10.0
-        for _ in range(2):
-            pacer.refuse(await pacer.enter(), None, asked=True)
-            pacer.leave(sent=True)
-        await asyncio.sleep(20)
+        await fall_silent(pacer)
         sent_at = await pacer.enter()
         waiting = [asyncio.create_task(pacer.enter()) for _ in range(2)]
         await asyncio.sleep(LATENCY)
