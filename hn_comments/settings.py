@@ -344,9 +344,16 @@ def check_together(given: Mapping[str, object]) -> None:
     for name, others, problem in NEEDED:
         if name in given and not given.keys() & others:
             raise BadSetting(name, problem)
-    if given.get("polls") == 1 and "serve" in given:
+    if given.get("polls") == 1:
+        check_single(given)
+
+
+def check_single(given: Mapping[str, object]) -> None:
+    """
+    Refuse settings that do nothing in a single poll.
+    """
+    if "serve" in given:
         raise BadSetting("serve", "has no effect in a single poll")
-    if given.get("polls") == 1 and not given.keys() & {"history", "last"}:
-        for name in NEED_A_PAST:
-            if name in given:
-                raise BadSetting(name, "has no effect in a single poll without `history`")
+    for name in NEED_A_PAST:
+        if name in given and not given.keys() & {"history", "last"}:
+            raise BadSetting(name, "has no effect in a single poll without `history`")

@@ -88,16 +88,20 @@ def load_memory(connection: sqlite3.Connection, memory: Memory) -> None:
                 dues[item_id] = times.to_seconds(due, ahead=READ_AGAIN)
         memory.maxitem.denied_since = times.to_seconds(values.get("denied_since")) or None
         memory.polled_at = times.to_seconds(values.get("polled_at")) or None
-        for read_at, item in connection.execute(
-            "SELECT read_at, item FROM newcomers WHERE read_at >= ?",
-            (times.to_text(times.now - YOUTH),),
-        ):
-            comment = restore_item(json.loads(item))
-            memory.newcomers.add(comment, times.to_seconds(read_at))
-            # An earlier run may have heard that it changed.
-            memory.newcomers.mark_stale(comment.id)
+        _load_newcomers(connection, memory, times)
         told = connection.execute(LOAD_TOLD, (MAX_TOLD_COMMENTS,))
         memory.told_comments.note(item_id for (item_id,) in told)
+
+
+def _load_newcomers(connection: sqlite3.Connection, memory: Memory, times: Times) -> None:
+    for read_at, item in connection.execute(
+        "SELECT read_at, item FROM newcomers WHERE read_at >= ?",
+        (times.to_text(times.now - YOUTH),),
+    ):
+        comment = restore_item(json.loads(item))
+        memory.newcomers.add(comment, times.to_seconds(read_at))
+        # An earlier run may have heard that it changed.
+        memory.newcomers.mark_stale(comment.id)
 
 
 def find_followed(connection: sqlite3.Connection, times: Times, seconds: float) -> list[int]:
