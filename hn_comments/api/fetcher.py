@@ -37,7 +37,7 @@ MAX_REFUSED = 60.0
 MAX_REFUSALS = 20
 
 # Seconds before a refused request queues again: the pacer decides when it leaves.
-REFUSED_DELAY = 0.5
+REFUSED_DELAY = 0.25
 
 # Redirects followed for one fetch: one to a canonical address, and one to spare.
 MAX_REDIRECTS = 2
