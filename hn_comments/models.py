@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from .settings import SourceName
+
+if TYPE_CHECKING:
+    from .settings import SourceName
 
 
 Status = Literal["exact", "partial", "failed"]
@@ -277,7 +279,7 @@ class PollReport:
     refused: int = 0
     comments: tuple[Comment, ...] = ()
     crossings: tuple[Crossing, ...] = ()
-    source: SourceName = "http"
+    source: "SourceName" = "http"
 
     @property
     def status(self) -> Status:

@@ -98,7 +98,7 @@ def test_leaves_import_nothing_of_ours() -> None:
     allowed = {
         "settings": {"kinds"},
         "kinds": {"durations"},
-        "models": {"plaintext", "settings"},
+        "models": {"plaintext"},
         "events": {"models"},
     }
 
