@@ -466,6 +466,40 @@ async def test_id_that_moves_in_updates_has_changed_again(order: str) -> None:
     assert after == [3 + 1, 3]
 
 
+async def test_id_that_moves_before_its_second_reading_has_changed_again() -> None:
+    """It is read at once, and ten seconds after that; also if the list was empty in between."""
+    world = front_page(20)
+    one, *others = sorted(world.walk(world.top[0]))[:9]
+    async with watching(world) as watcher:
+        for comment in (*others[:4], one, *others[4:]):
+            world.touch(comment)
+        costs = [(await watcher.poll(seconds=1)).fetches]
+        watcher.lies["updates.json"] = [{"items": [], "profiles": []}]
+        costs.append((await watcher.poll(seconds=4)).fetches)
+        world.touch(one)
+        costs += [(await watcher.poll(seconds=seconds)).fetches for seconds in (1, 5, 5)]
+
+    assert costs == [3 + 9, 3, 3 + 1, 3 + 8, 3 + 1]
+
+
+async def test_new_ids_in_updates_are_no_moved_ones() -> None:
+    """Wherever they stand, and also where they are most of the list."""
+    world = front_page(40)
+    one, new, *others = sorted(world.walk(world.top[0]))[:22]
+    lists = [
+        [one, *others[:8]],
+        [one, *others[:4], new, *others[4:8]],
+        [*others[:4], new, *others[4:], one],
+    ]
+    async with watching(world) as watcher:
+        costs = []
+        for listed in lists:
+            watcher.lies["updates.json"] = [{"items": listed, "profiles": []}]
+            costs.append((await watcher.poll(seconds=1)).fetches)
+
+    assert costs == [3 + 9, 3 + 1, 3 + 12 + 1]
+
+
 async def test_story_that_moves_in_updates_is_not_read_each_time() -> None:
     """Each vote moves it, and changes nothing that is counted."""
     world = front_page(10, 10)

@@ -17,7 +17,7 @@ from hn_comments.memory import Discussion, Memory
 from hn_comments.models import State
 from hn_comments.stories import Poll
 
-from .support import MS, Clock, client, front_page, query
+from .support import MS, Clock, client, front_page, poll_once, query
 
 
 class Machine(Clock):
@@ -244,3 +244,45 @@ async def test_no_story_leaves_the_list_in_an_outage(path: str) -> None:
     assert query(path, "SELECT status FROM polls ORDER BY poll_id") == [("exact",), ("failed",)]
     ranks = query(path, "SELECT story_id, rank FROM latest_counts ORDER BY rank")
     assert ranks == [*zip(world.top, (1, 2), strict=True)]
+
+
+async def test_comment_that_was_listed_and_not_read_is_told_after_a_restart(path: str) -> None:
+    """It is in the file, but no run has told it."""
+    world, clock = front_page(3), Clock()
+    async with client(world, retries=0) as (simulator, fetcher):
+        memory = Memory(clock)
+        async with History(path) as history:
+            await poll_once(fetcher, memory=memory, history=history, comments=True)
+            comment = world.add_comment(world.top[0])
+            simulator.fail(f"item/{comment}", "500", times=2)
+            before = await poll_once(fetcher, memory=memory, history=history, comments=True)
+        listed = query(path, "SELECT seen_at FROM items WHERE item_id = ?", comment)
+        clock.now += 100
+        async with History(path) as history:
+            after = await poll_once(fetcher, memory=Memory(clock), history=history, comments=True)
+
+    assert (before.comments, listed) == ((), [(None,)])
+    assert [told.item.id for told in after.comments] == [comment]
+
+
+async def test_first_comments_of_a_post_were_not_told(path: str) -> None:
+    """So one of them is news where it moves to, after a restart, too."""
+    world, clock = front_page(3), Clock()
+    async with client(world) as (_, fetcher):
+        memory = Memory(clock)
+        async with History(path) as history:
+            await poll_once(fetcher, memory=memory, history=history, comments=True)
+            world.top.append(world.add_story(score=1))
+            comment = world.add_comment(world.top[1])
+            for _ in range(2):
+                # Until it is young no more.
+                clock.now += 100
+                before = await poll_once(fetcher, memory=memory, history=history, comments=True)
+        world.move(comment, world.top[0])
+        world.touch(world.top[0])
+        clock.now += 20
+        async with History(path) as history:
+            after = await poll_once(fetcher, memory=Memory(clock), history=history, comments=True)
+
+    assert before.comments == ()
+    assert [told.item.id for told in after.comments] == [comment]

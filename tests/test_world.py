@@ -191,3 +191,20 @@ async def test_items_that_are_all_null_for_a_while_are_no_other_world(path: str)
     assert report.status != "exact" or all(story.count for story in report.stories)
     assert not [event for event in ear.events if isinstance(event, WorldChanged)]
     assert [story.count and story.count.comments for story in later.stories] == [5, 6]
+
+
+async def test_comment_of_another_world_is_told_whatever_its_id(path: str) -> None:
+    """It has the id of one that an earlier run told of the world before."""
+    told = []
+    for world in (front_page(5, 6), older(front_page(5, 6))):
+        memory = Memory()
+        async with (
+            client(world, retries=0) as (_, fetcher),
+            History(path, api_url="the same") as history,
+        ):
+            await poll_once(fetcher, memory=memory, history=history, comments=True)
+            comment = world.add_comment(world.top[0])
+            report = await poll_once(fetcher, memory=memory, history=history, comments=True)
+        told.append((comment, [each.item.id for each in report.comments]))
+
+    assert told == [(comment, [comment])] * 2
