@@ -204,6 +204,8 @@ class Life:
         assert story.status == "exact", story.error
         assert story.count
         assert story.count.live == self.witness.truth(story.id).live
+        tree = self.memory.discussions[story.id].tree
+        assert len({*tree.live()}) == story.count.live
         assert not story.disputed
 
     def _count(self, report: PollReport) -> None:
