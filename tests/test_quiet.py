@@ -18,7 +18,7 @@ from hn_comments.memory.memory import Memory
 from hn_comments.poller import MAX_DISTANCE, Poller, PollFunction
 from hn_comments.simulator import Simulator
 
-from .support import MS, Clock, Ear, client, front_page, in_virtual_time, poll_once, thread
+from .support import MS, Clock, Ear, client, front_page, in_virtual_time, poll_once
 
 
 HOUR = 3600.0
@@ -156,19 +156,20 @@ async def test_chronic_skipping_is_one_trouble() -> None:
 async def test_runs_from_cron_say_a_failure_once(tmp_path: Path) -> None:
     """The first that fails speaks, the next ones do not, and the first good one says the end."""
     history, said = str(tmp_path / "h.db"), []
-    async with Simulator(thread({1: [2]})) as simulator:
-        settings = Settings(posts=(1,), polls=1, history=history, retries=0, api_url=simulator.url)
+    async with Simulator(front_page(1)) as simulator:
+        settings = Settings(polls=1, history=history, retries=0, api_url=simulator.url)
         for outage in (False, True, True, True, False, False):
             simulator.recover()
             if outage:
-                simulator.fail("item/1", "500")
+                for path in ("topstories", "updates", "maxitem"):
+                    simulator.fail(path, "500")
             ear = Ear()
             async for _ in watch(settings, on_event=ear):
                 pass
             said.append(ear.sentences())
 
     (began,), (ended,) = said[1], said[4]
-    assert began.startswith("Poll 1 failed: post 1: item/1.json: HTTP 500")
+    assert began.startswith("Poll 1 failed: topstories.json: HTTP 500")
     assert ended.startswith("The API answers again, after 3 failed polls in ")
     assert [said[0], *said[2:4], said[5]] == [[], [], [], []]
 

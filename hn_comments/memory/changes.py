@@ -31,12 +31,13 @@ MAX_UPDATED = 1000
 
 class Hints(NamedTuple):
     """
-    What the API said about changes: `maxitem`, or why not, and the ids in `updates`.
+    What the API said about changes: `maxitem`, or why not, and the ids in `updates`, or why not.
     """
 
     maxitem: int | None
     problem: str | None
     updated: tuple[int, ...]
+    warning: str | None
 
 
 class Changes(NamedTuple):
@@ -56,12 +57,12 @@ async def ask(fetcher: URLFetcher, memory: Memory) -> Hints:
         RateLimited: as `URLFetcher.fetch`. Other errors are a problem, or a warning.
     """
     maxitem_task = asyncio.create_task(_fetch_maxitem(fetcher, memory))
-    updates_task = asyncio.create_task(_fetch_updates(fetcher, memory))
+    updates_task = asyncio.create_task(_fetch_updates(fetcher))
     await gather_or_stop([maxitem_task, updates_task])
-    maxitem, updated = maxitem_task.result(), updates_task.result()
+    maxitem, (updated, warning) = maxitem_task.result(), updates_task.result()
     if isinstance(maxitem, int):
-        return Hints(maxitem, None, updated)
-    return Hints(None, f"new comments may be missing: {maxitem}", updated)
+        return Hints(maxitem, None, updated, warning)
+    return Hints(None, f"new comments may be missing: {maxitem}", updated, warning)
 
 
 async def _fetch_maxitem(fetcher: URLFetcher, memory: Memory) -> int | HNCommentsError:
@@ -76,18 +77,15 @@ async def _fetch_maxitem(fetcher: URLFetcher, memory: Memory) -> int | HNComment
     return maxitem
 
 
-async def _fetch_updates(fetcher: URLFetcher, memory: Memory) -> tuple[int, ...]:
+async def _fetch_updates(fetcher: URLFetcher) -> tuple[tuple[int, ...], str | None]:
     path = "updates.json"
     try:
         updates = await fetcher.fetch(path)
         if not isinstance(updates, dict):
             raise MalformedItem(path, "the answer is not an object")
-        ids = parse_ids(path, updates.get("items"))[:MAX_UPDATED]
+        return parse_ids(path, updates.get("items"))[:MAX_UPDATED], None
     except UNREADABLE as exc:
-        memory.troubles.note("updates", str(exc))
-        return ()
-    memory.troubles.end("updates")
-    return ids
+        return (), str(exc)
 
 
 async def find_changes(
@@ -100,6 +98,11 @@ async def find_changes(
     """
     for discussion in memory.discussions.values():
         discussion.begin_poll()
+    # Told only here: a poll that does not come so far tells of its own failure.
+    if hints.warning is None:
+        memory.troubles.end("updates")
+    else:
+        memory.troubles.note("updates", hints.warning)
     memory.note_updates(hints.updated)
     problem = memory.note_maxitem(hints.maxitem, wanted) or hints.problem
     problem = problem or await _read_pending(memory, fetcher)

@@ -49,7 +49,9 @@ function draw(plot, values, { from, to, rest }) {
   const isZoomed =
     plot.chart !== null &&
     (plot.chart.scales.x.min > plot.from || plot.chart.scales.x.max < plot.to);
-  Object.assign(plot, { values, from, to: Math.max(to, from + 60), rest });
+  // A line goes on to its last point; what is an hour, or a rank, has no end of its own.
+  const last = plot.spec.series[0].path === "line" ? (values[0].at(-1) ?? to) : to;
+  Object.assign(plot, { values, from, to: Math.max(to, last, from + 60), rest });
   say(plot.readout, rest);
   if (plot.chart === null) {
     fit(plot);
@@ -110,6 +112,8 @@ function indexUnderCursor({ chart, spec, values }) {
 // All of a series is shown from the plot's beginning to its end; a part of it is a zoom.
 function timeRange(plot, min, max) {
   const times = plot.values[0];
+  // Around a single time, uPlot would show years.
+  if (times.length === 1) return [plot.from, plot.to];
   return min === times[0] && max === times.at(-1) ? [plot.from, plot.to] : [min, max];
 }
 
