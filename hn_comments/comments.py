@@ -53,8 +53,11 @@ async def count(post_id: int, settings: Settings | None = None) -> Count:
     Return how many comments there are below the item *post_id*: all of it in one call.
 
     Raises:
-        As `count_comments`, and BadProxy, if the environment names a proxy that cannot be used.
+        BadSetting: if *post_id* is no item id.
+        BadProxy: if the environment names a proxy that cannot be used.
+        Else as `count_comments`.
     """
+    Settings(posts=(post_id,))
     settings = settings or Settings()
     async with Session(settings) as session:
         fetcher = URLFetcher(session, max_fetches=settings.max_fetches)

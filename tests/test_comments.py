@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import warnings
+from typing import Any
 
 import pytest
 
 from hn_comments import (
+    BadSetting,
     BadStatus,
     Count,
     FetchLimitExceeded,
@@ -240,6 +242,13 @@ async def test_counting_takes_one_call() -> None:
 
         assert await count(1, settings) == Count(live=5)
         assert await asyncio.to_thread(count_sync, 1, settings) == Count(live=5)
+
+
+@pytest.mark.parametrize("post", ["https://news.ycombinator.com/item?id=8863", "8863", -1, True])
+def test_count_asks_for_no_item_that_has_no_id(post: Any) -> None:
+    """A mistake is told at once, and not after four tries."""
+    with pytest.raises(BadSetting, match="item ids"):
+        count_sync(post)
 
 
 async def test_count_sync_in_a_loop_says_what_to_do() -> None:
