@@ -2,8 +2,10 @@
 A report as people use it, in a real browser: `pytest -m browser`.
 """
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -68,6 +70,30 @@ def test_report_opens_without_a_network(report: str, open_page: Open) -> None:
     assert page.locator("#table tbody tr").count() == 12
     assert page.locator(".plot canvas").count() == 5
     expect(page.locator("footer")).to_contain_text("SHA-256")
+
+
+def test_plots_of_a_young_history_show_all_of_it(open_page: Open, tmp_path: Path) -> None:
+    """Two polls in one second, with the comments written after it; and no axis of years."""
+    history, page = str(tmp_path / "h.db"), tmp_path / "report.html"
+    with simulating(World(seed=4, stories=3)) as simulator:
+        environment = {**os.environ, "HN_COMMENTS_API_URL": simulator.url}
+        command = [*COMMAND, "--polls", "2", "--period", "0.2", "--quiet", "--history", history]
+        subprocess.run(command, env=environment, capture_output=True, check=True)
+    with contextlib.closing(sqlite3.connect(history)) as file, file:
+        file.execute("UPDATE polls SET started_at = (SELECT min(started_at) FROM polls)")
+    subprocess.run([*REPORT, history, "-o", str(page)], check=True)
+    opened = open_page(page.as_uri())
+    expect(opened.locator(".plot canvas")).to_have_count(4)
+
+    drawn = opened.evaluate(
+        "() => [...PLOTS].map((p) => ["
+        "p.spec.series[0].path === 'line' ? p.values[0].at(-1) : p.from,"
+        " p.from, p.to, p.chart.scales.x.min, p.chart.scales.x.max])"
+    )
+
+    for last, start, end, left, right in drawn:
+        assert (left, right) == (start, end)
+        assert start <= last <= end
 
 
 def test_columns_sort(report: str, open_page: Open) -> None:

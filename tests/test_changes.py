@@ -439,6 +439,18 @@ async def test_lingering_updates_cost_little() -> None:
     assert after == [3, 3, 3, 3, 3, 3]
 
 
+async def test_id_that_updates_name_twice_has_not_moved() -> None:
+    """The list is as it was: nothing has changed."""
+    world = front_page(10)
+    async with watching(world) as watcher:
+        comments = [*world.walk(world.top[0])]
+        answer = {"items": [*comments, *comments[:3]], "profiles": []}
+        watcher.lies["updates.json"] = [answer] * 6
+        costs = [(await watcher.poll(seconds=1)).fetches for _ in range(6)]
+
+    assert costs[1:] == [3] * 5
+
+
 @pytest.mark.parametrize("order", ["newest first", "newest last"])
 async def test_id_that_moves_in_updates_has_changed_again(order: str) -> None:
     """It is read at once and ten seconds later, as if it had just appeared; the others are not."""

@@ -83,7 +83,9 @@ async def _fetch_updates(fetcher: URLFetcher) -> tuple[tuple[int, ...], str | No
         updates = await fetcher.fetch(path)
         if not isinstance(updates, dict):
             raise MalformedItem(path, "the answer is not an object")
-        return parse_ids(path, updates.get("items"))[:MAX_UPDATED], None
+        # Without repeats, which would look like ids that have moved in the list.
+        ids = dict.fromkeys(parse_ids(path, updates.get("items")))
+        return tuple(ids)[:MAX_UPDATED], None
     except UNREADABLE as exc:
         return (), str(exc)
 

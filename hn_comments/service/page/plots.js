@@ -58,7 +58,14 @@ function draw(plot, values, { from, to, rest }) {
   } else {
     plot.chart.setData(values, !isZoomed);
     if (isZoomed) plot.chart.redraw();
+    else showAll(plot);
   }
+}
+
+// uPlot takes years around a single time, and does not ask for the range.
+function showAll(plot) {
+  const times = plot.values[0];
+  if (times[0] === times.at(-1)) plot.chart.setScale("x", { min: plot.from, max: plot.to });
 }
 
 function destroyPlot(plot) {
@@ -71,9 +78,10 @@ function destroyPlot(plot) {
 function fit(plot) {
   const width = plot.holder.clientWidth;
   if (!width || !plot.values[0].length) return;
-  if (plot.chart === null)
+  if (plot.chart === null) {
     plot.chart = new uPlot(chartOptions(plot, width), plot.values, plot.holder);
-  else if (plot.chart.width !== width)
+    showAll(plot);
+  } else if (plot.chart.width !== width)
     plot.chart.setSize({ width, height: plot.spec.height ?? 150 });
 }
 
@@ -112,8 +120,6 @@ function indexUnderCursor({ chart, spec, values }) {
 // All of a series is shown from the plot's beginning to its end; a part of it is a zoom.
 function timeRange(plot, min, max) {
   const times = plot.values[0];
-  // Around a single time, uPlot would show years.
-  if (times.length === 1) return [plot.from, plot.to];
   return min === times[0] && max === times.at(-1) ? [plot.from, plot.to] : [min, max];
 }
 
