@@ -152,6 +152,7 @@ class Poll:
         ]
         telling = asyncio.create_task(self._read_earlier())
         await gather_or_stop([*counting, telling])
+        self.memory.follow_moves()
         if self.number == 1 and self.settings.last:
             self.last = await read_last(self.fetcher, self.posts or (), self.settings.last)
 

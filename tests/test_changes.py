@@ -1023,6 +1023,34 @@ async def test_comment_that_moves_to_another_story_is_not_told_again(
     assert [story.count for story in polls[-1].stories] == [Count(live=10), Count(live=13)]
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_comment_that_moves_alone_is_found_in_its_new_story(
+    restarts: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    """Only the comment's own answer tells where it is now."""
+    world = front_page(10, 10)
+    path = str(tmp_path / "h.db")
+    async with client(world, retries=0) as (simulator, fetcher):
+        watcher = Watcher(simulator, fetcher)
+        async with History(path) as history:
+            await watcher.poll(history=history)
+        moved = oldest(world)
+        world.move(moved, world.top[1])
+        world.updates = {moved: None}
+        for _ in range(3):
+            if restarts:
+                watcher.memory = Memory(watcher.clock)
+            async with History(path) as history:
+                chosen = history if restarts else None
+                report = await watcher.poll(history=chosen, seconds=12)
+            world.updates.clear()
+        whole = await poll_once(URLFetcher(fetcher.source), limit=10)
+
+    assert totals(report) == totals(whole)
+    assert (report.stories[1].exact_comments or 0) > 10
+
+
 async def test_last_hour_is_known_in_the_first_poll() -> None:
     """The comments' own times say it."""
     world = front_page(10)

@@ -122,6 +122,8 @@ def _look_for_move(tree: Tree, node: Node, item: Item) -> None:
     if node.is_readable and item.parent not in {None, node.parent}:
         tree.mark_stale(node.parent)
         tree.mark_stale(item.parent or 0)
+        if item.parent is not None and item.parent not in tree.nodes:
+            tree.reading.gone_to.add(item.parent)
 
 
 def _note_facts(tree: Tree, node: Node, item: Item, now: float) -> None:

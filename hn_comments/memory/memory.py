@@ -121,6 +121,15 @@ class Memory:
             for discussion in self.discussions.values():
                 discussion.tree.mark_stale(item_id)
 
+    def follow_moves(self) -> None:
+        """
+        Have the next poll read the parents to which comments have moved in this one.
+        """
+        trees = [discussion.tree for discussion in self.discussions.values()]
+        for parent in {parent for tree in trees for parent in tree.reading.gone_to}:
+            for tree in trees:
+                tree.mark_stale(parent)
+
     def note_maxitem(self, claimed: int | None, wanted: Sequence[Discussion]) -> str | None:
         """
         Have read what `maxitem` says is new; return why that may not be all, if so.

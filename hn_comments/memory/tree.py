@@ -66,11 +66,13 @@ class Reading:
     What one poll has learned about a tree: ids that it read, dropped or found changed.
 
     *arrivals* are the new comments among them, *items* all that was read, but for a first poll.
+    *gone_to* are the new parents, in other trees, of comments that have moved.
     """
 
     read: set[int] = field(default_factory=set)
     dropped: set[int] = field(default_factory=set)
     changed: set[int] = field(default_factory=set)
+    gone_to: set[int] = field(default_factory=set)
     arrivals: dict[int, Item] = field(default_factory=dict)
     items: dict[int, Item] = field(default_factory=dict)
 
