@@ -700,6 +700,19 @@ async def test_comment_listed_twice_is_never_exact() -> None:
         assert report.fetches == 3
 
 
+async def test_contradiction_is_asked_for_again_after_a_minute() -> None:
+    """And not after seconds, as what is `null`: it stays longer."""
+    world = front_page(10)
+    async with watching(world) as watcher:
+        one, other = (world.items[world.top[0]] or {})["kids"][:2]
+        (world.items[one] or {}).setdefault("kids", []).append(other)
+        world.touch(one)
+        costs = [(await watcher.poll(seconds=5)).fetches for _ in range(14)]
+
+    assert costs[3:12] == [3] * 9
+    assert costs[12] > 3
+
+
 async def test_recorded_trees_count_the_same_in_both_modes() -> None:
     """Finished threads, while comments are added to them."""
     world = World.from_file(RECORDED)

@@ -119,11 +119,13 @@ def _look_for_move(tree: Tree, node: Node, item: Item) -> None:
     """
     Have both parents of a comment read again if it seems to have moved: their lists tell.
     """
-    if node.is_readable and item.parent not in {None, node.parent}:
-        tree.mark_stale(node.parent)
-        tree.mark_stale(item.parent or 0)
-        if item.parent is not None and item.parent not in tree.nodes:
-            tree.reading.gone_to.add(item.parent)
+    if item.parent is None or item.parent == node.parent or not node.is_readable:
+        return
+    tree.mark_stale(node.parent)
+    if item.parent in tree.nodes:
+        tree.mark_stale(item.parent)
+    else:
+        tree.reading.gone_to.add(item.parent)
 
 
 def _note_facts(tree: Tree, node: Node, item: Item, now: float) -> None:
