@@ -13,8 +13,8 @@ import sqlite3
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
@@ -141,6 +141,14 @@ def query(path: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
         found = connection.execute(sql, values).fetchall()
         connection.commit()
     return found
+
+
+@contextmanager
+def locked(path: str, how: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+    """Have another program write a history file all the while; return its connection."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(f"BEGIN {how}")
+        yield other
 
 
 class Clock:

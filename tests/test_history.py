@@ -39,6 +39,7 @@ from .support import (
     client,
     eventually,
     front_page,
+    locked,
     outcome,
     run,
     started,
@@ -681,8 +682,7 @@ async def test_busy_file_is_a_warning_and_the_next_poll_writes_it_all(
     world = front_page(3)
     memory, reports = Memory(), list[PollReport]()
     async with client(world) as (_, fetcher), History(path, Troubles(ear)) as history:
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(path):
             for number in (1, 2):
                 await Poll(fetcher, Settings(), memory=memory, number=number, history=history).run(
                     reports.append
@@ -758,8 +758,7 @@ async def test_busy_file_delays_no_exit(path: str, monkeypatch: pytest.MonkeyPat
             Poll(fetcher, Settings(), memory=memory, number=number, history=history)
             for number in (1, 2)
         )
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(path) as other:
             task = asyncio.create_task(first.run(lambda _: None))
             await eventually(lambda: tries.number > 1)
             task.cancel()
@@ -794,8 +793,7 @@ async def test_poll_after_a_cancelled_one_waits_for_another_process(
         go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await task
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(path):
             one = Poll(fetcher, Settings(), memory=memory, number=1, history=history)
             task = asyncio.create_task(one.run(lambda _: None))
             await eventually(lambda: tries.number > 2 or task.done())
@@ -812,8 +810,7 @@ async def test_busy_file_delays_no_poll_twice(path: str, monkeypatch: pytest.Mon
     monkeypatch.setattr("hn_comments.history.history.PATIENCE", 300 * MS)
     numbers = []
     async with client(front_page(3)) as (_, fetcher), History(path) as history:
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(path):
             for number in (1, 2, 3):
                 before = tries.number
                 run = Poll(fetcher, Settings(), memory=memory, number=number, history=history)
@@ -831,8 +828,7 @@ async def test_what_could_not_be_written_is_written_at_the_end(
     """A run of one poll has no next one."""
     monkeypatch.setattr("hn_comments.history.history.PATIENCE", 20 * MS)
     async with client(front_page(3)) as (_, fetcher), History(path) as history:
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(path):
             one = Poll(fetcher, Settings(polls=1), memory=Memory(), number=1, history=history)
             await one.run(lambda _: None)
 

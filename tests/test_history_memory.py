@@ -1,9 +1,7 @@
 """What the next run remembers: times by its own clock, proofs, states, and odd posts."""
 
 import gc
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from hn_comments.memory import Discussion, Memory
 from hn_comments.models import State
 from hn_comments.stories import Poll
 
-from .support import MS, Clock, client, front_page, poll_once, query
+from .support import MS, Clock, client, front_page, locked, poll_once, query
 
 
 class Machine(Clock):
@@ -196,10 +194,8 @@ def test_name_that_the_system_refuses_is_told(tmp_path: Path) -> None:
 
 def test_file_that_another_one_makes_is_busy_and_not_damaged(path: str) -> None:
     """So it is tried again."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(HistoryError) as caught:
-            Store(path)
+    with locked(path, "EXCLUSIVE"), pytest.raises(HistoryError) as caught:
+        Store(path)
 
     assert is_busy(caught.value)
     Store(path).close()
@@ -211,10 +207,8 @@ async def test_threshold_that_cannot_be_noted_is_told(
     """Else what stands above it would be news."""
     monkeypatch.setattr("hn_comments.history.history.PATIENCE", 20 * MS)
     Store(path).close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(HistoryError, match="locked"):
-            await History(path, thresholds=["10"]).__aenter__()
+    with locked(path), pytest.raises(HistoryError, match="locked"):
+        await History(path, thresholds=["10"]).__aenter__()
 
 
 async def test_busy_file_delays_no_start_without_thresholds(
@@ -223,8 +217,7 @@ async def test_busy_file_delays_no_start_without_thresholds(
     """There is nothing to be noted yet."""
     monkeypatch.setattr("hn_comments.history.history.PATIENCE", 20 * MS)
     Store(path).close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked(path):
         async with History(path) as history:
             memory = Memory()
             await history.recall(memory, [1])
